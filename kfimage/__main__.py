@@ -1,0 +1,5 @@
+"""`python -m kfimage`."""
+
+from kfimage.cli import main
+
+main()
