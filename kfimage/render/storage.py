@@ -1,0 +1,66 @@
+"""The assignments that kickstart/pre/storage.sh reads: the disk rule and layout of a plan in its alphabet."""
+
+from __future__ import annotations
+
+from kfimage.kinds import FACT_SAFE
+from kfimage.model import Disk, Encrypt, Plan
+
+VOLUME_GROUP = "kfimage"
+NOUVEAU = ("modprobe.blacklist=nouveau", "rd.driver.blacklist=nouveau")
+"""nouveau would hold the GPU before NVIDIA's driver is there; the installer gets the same arguments."""
+
+
+def kernel_args(plan: Plan) -> tuple[str, ...]:
+    """Arguments of the installed system's kernel: consoles, the site's, and what the plan's parts need."""
+    args = [f"console={console}" for console in plan.kernel.console]
+    if "driver" in plan.steps:
+        args.extend(NOUVEAU)
+    if plan.disk.encrypt and plan.disk.encrypt.tang:
+        args.append("rd.neednet=1")
+    return tuple(dict.fromkeys([*args, *plan.kernel.args]))
+
+
+def assignments(plan: Plan) -> str:
+    """KF_NAME="value" lines; raises ValueError on a value outside the facts' alphabet, which the kinds refuse."""
+    disk = plan.disk
+    rule = disk.root
+    values = {
+        "KF_DISK_ID": " ".join(rule.id) if rule else "",
+        "KF_DISK_WWN": " ".join(rule.wwn) if rule else "",
+        "KF_DISK_SERIAL": " ".join(rule.serial) if rule else "",
+        "KF_DISK_PATH": " ".join(rule.path) if rule else "",
+        "KF_DISK_MODEL": (rule.model or "") if rule else "",
+        "KF_DISK_SIZE_MIN": str(rule.size.low) if rule and rule.size and rule.size.low else "",
+        "KF_DISK_SIZE_MAX": str(rule.size.high) if rule and rule.size and rule.size.high else "",
+        "KF_DISK_PICK": (rule.pick or "") if rule else "",
+        "KF_DISK_RAID": disk.raid or "none",
+        "KF_DISK_WIPE": disk.wipe or "guard",
+        "KF_DISK_VG": VOLUME_GROUP,
+        "KF_DISK_LAYOUT": disk.layout or "lvm",
+        "KF_DISK_VOLUMES": " ".join(f"{mount}={size}" for mount, size in volumes(disk)),
+        "KF_DISK_ENCRYPT": _encrypt(disk.encrypt),
+        "KF_KERNEL_ARGS": " ".join(kernel_args(plan)),
+        "KF_BOOTLOADER_OPTIONS": f"--timeout={plan.boot.timeout}" if plan.boot.timeout is not None else "",
+        "KF_REPORT_URL": plan.report.url or "",
+        "KF_ON_FAILURE": plan.boot.on_failure or "hold",
+    }
+    for name, value in values.items():
+        if not FACT_SAFE.match(value):
+            raise ValueError(f"{name}: {value!r} cannot be a fact")
+    return "".join(f'{name}="{value}"\n' for name, value in values.items())
+
+
+def volumes(disk: Disk) -> tuple[tuple[str, str], ...]:
+    """(mount point, size as written or rest) of each filesystem, /boot first."""
+    sizes = disk.volumes
+    assert sizes is not None
+    found = [("/boot", sizes.boot), ("/", sizes.root), ("/var", sizes.var), ("/var/lib/containers", sizes.containers)]
+    return tuple((mount, size) for mount, size in found if size and size != "none")
+
+
+def _encrypt(encrypt: Encrypt | None) -> str:
+    if encrypt is None:
+        return "none"
+    if encrypt.tang and encrypt.tpm2 is not None:
+        return "both"
+    return "tang" if encrypt.tang else "tpm2"
