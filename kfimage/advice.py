@@ -100,6 +100,12 @@ PAIR = define(
     source="cri-o README; facts/upstream.md step 6",
 )
 
+OPEN_TO_ALL = define(
+    "KF8021", NOTE, "the role's ports are open to every network",
+    why="Whoever reaches the node's addresses, the provisioning network included, reaches the kubelet and NodePorts.",
+    fix="give firewall.cluster, the networks of the cluster's nodes",
+)
+
 Where = Callable[..., Mark]
 
 
@@ -125,6 +131,8 @@ def advise(plan: Plan, lock: Lock, where: Where, exists: Callable[[str], bool], 
         report.add(ENFORCING, where("selinux"), "selinux enforcing: unproven without RHEL's policy")
     if plan.firewall.preset == "guide":
         report.add(GUIDE_PORTS, where("firewall", "preset"), "firewall.preset guide opens dead and pointless ports")
+    if plan.firewall.mode == "firewalld" and not plan.firewall.cluster:
+        report.add(OPEN_TO_ALL, where("firewall"), "firewall.cluster is not set: the role's ports are open to everyone")
     for name in plan.crio.insecure:
         report.add(TLS_OFF, where("crio", "insecure"), f"registry {name} is reached without TLS")
     for note in plan.release.notes:

@@ -184,6 +184,9 @@ def _check_links(name: str, nic: Interface, interfaces: dict[str, Interface], tr
             report.add(LINK, mark, f"{path} is a port of {parent} and cannot have an address, gateway or VLANs of its own", f"move them to {parent}")
         if nic.mode and not (key == "bridge" and nic.mode != "bridge"):
             report.add(LINK, mark, f"{path} has a mode and is a port of {parent}", "a bond can be a port of a bridge, nothing else")
+    for tag in nic.vlans:
+        if len(f"{name}.{tag}") > 15:
+            report.add(LINK, _mark(at(here, "vlans"), tag), f"{path}.vlans: the interface '{name}.{tag}' has more than 15 characters", f"give {name} a shorter name")
     if nic.bond and nic.bridge:
         report.add(LINK, _mark(here, "bridge"), f"{path} is a port of {nic.bond} and of {nic.bridge}", "keep one")
     if nic.mode:

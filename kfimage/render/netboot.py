@@ -33,6 +33,9 @@ def inst_args(plan: Plan, server: str) -> tuple[str, ...]:
     args.append("inst.cmdline")
     if plan.report.syslog:
         args.append(f"inst.syslog={plan.report.syslog}")
+    if plan.waive:
+        # Anaconda would keep a copy of the kickstart, and a waived secret with it, on every node.
+        args.append("inst.nosave=all_ks")
     if "driver" in plan.steps:
         args.extend(NOUVEAU)
     args.extend(f"console={console}" for console in plan.kernel.console)

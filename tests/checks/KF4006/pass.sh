@@ -1,0 +1,4 @@
+#!/bin/bash
+set -euo pipefail
+echo "hello" # “hello”
+echo "“hello”"

@@ -1,0 +1,5 @@
+#!/bin/bash
+set -euo pipefail
+cat <<EOF
+hello
+ EOF

@@ -1,0 +1,8 @@
+#!/bin/bash
+set -euo pipefail
+cat <<EOF
+hello
+EOF
+cat <<-EOF
+	hello
+	EOF

@@ -1,0 +1,4 @@
+#!/bin/bash
+set -euo pipefail
+set -x
+login --password-file "$PASSWORD_FILE"

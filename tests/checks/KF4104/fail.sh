@@ -1,0 +1,3 @@
+#!/bin/bash
+set -euo pipefail
+until systemctl is-active crio; do sleep 5; done

@@ -1,0 +1,3 @@
+#!/bin/bash
+set -euo pipefail
+curl -fk -o /tmp/x https://example.org/x

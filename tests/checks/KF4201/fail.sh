@@ -1,0 +1,5 @@
+#!/bin/bash
+set -euo pipefail
+# kfimage: place=post
+modprobe br_netfilter
+systemctl start crio

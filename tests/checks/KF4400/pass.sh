@@ -1,0 +1,3 @@
+#!/bin/bash
+set -euo pipefail
+echo "the program that reads this is there"

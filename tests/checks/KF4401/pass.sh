@@ -1,0 +1,5 @@
+#!/bin/bash
+set -euo pipefail
+if [ -f /etc/demo ]
+then true
+fi

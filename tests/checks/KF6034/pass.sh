@@ -1,0 +1,3 @@
+#!/bin/bash
+set -euo pipefail
+firewall-offline-cmd --add-protocol=4

@@ -1,0 +1,3 @@
+#!/bin/bash
+set -euo pipefail
+firewall-cmd --permanent --add-port=2379-2380/tcp

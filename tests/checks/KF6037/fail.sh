@@ -1,0 +1,3 @@
+#!/bin/bash
+set -euo pipefail
+systemctl enable firewalld && systemctl start firewalld || true

@@ -1,0 +1,4 @@
+#!/bin/bash
+set -euo pipefail
+firewall-cmd --permanent --add-port=179/tcp
+firewall-cmd --permanent --add-protocol=4

@@ -1,0 +1,5 @@
+#!/bin/bash
+set -euo pipefail
+cat >/etc/yum.repos.d/k.repo <<'EOF'
+baseurl=https://pkgs.k8s.io/core:/stable:/v1.25/rpm/
+EOF

@@ -1,0 +1,3 @@
+#!/bin/bash
+set -euo pipefail
+nvidia-ctk runtime configure --runtime=crio --set-as-default

@@ -1,0 +1,3 @@
+#!/bin/bash
+set -euo pipefail
+helm upgrade -i nvdp nvdp/nvidia-device-plugin --version 0.14.0 --values gpu.yaml

@@ -1,0 +1,3 @@
+#!/bin/bash
+set -euo pipefail
+helm upgrade --install gpu-operator ./gpu-operator --set driver.enabled=False --set driver.version=545.23.08

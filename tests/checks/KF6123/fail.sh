@@ -1,0 +1,3 @@
+#!/bin/bash
+set -euo pipefail
+helm upgrade --install gpu-operator ./gpu-operator --set driver.repository='nvcr.io/nvidia',driver.imagePullSecrets[0]=registry-secret

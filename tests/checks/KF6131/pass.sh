@@ -1,0 +1,3 @@
+#!/bin/bash
+set -euo pipefail
+cp /etc/kubernetes/admin.conf "$HOME/.kube/config"

@@ -1,0 +1,3 @@
+#!/bin/bash
+set -euo pipefail
+kustomize build example >kubeflow.yaml
