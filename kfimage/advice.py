@@ -106,6 +106,12 @@ OPEN_TO_ALL = define(
     fix="give firewall.cluster, the networks of the cluster's nodes",
 )
 
+TANG_NETWORK = define(
+    "KF8022", NOTE, "a disk unlocked over the network, by an initramfs that asks DHCP",
+    why="Tang is reached before the system's own network is up; the initramfs knows no static address unless it is told.",
+    fix="where there is no DHCP give the node's ip=ADDRESS::GATEWAY:NETMASK::INTERFACE:none under kernel.args",
+)
+
 Where = Callable[..., Mark]
 
 
@@ -127,6 +133,8 @@ def advise(plan: Plan, lock: Lock, where: Where, exists: Callable[[str], bool], 
         report.add(NO_SOURCE, where("install"), "no install source given: the DVD is expected in the node")
     if plan.kubernetes.api is None:
         report.add(NO_API, where("kubernetes"), "kubernetes.api is not set: the node cannot be told where to join")
+    if plan.disk.encrypt and plan.disk.encrypt.tang:
+        report.add(TANG_NETWORK, where("disk", "encrypt"), "disk.encrypt.tang: the initramfs asks DHCP for its address")
     if plan.selinux == "enforcing":
         report.add(ENFORCING, where("selinux"), "selinux enforcing: unproven without RHEL's policy")
     if plan.firewall.preset == "guide":

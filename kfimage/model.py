@@ -29,10 +29,16 @@ def place(node: Node, key: str) -> Any:
     return node.key_mark(key) if isinstance(node, Mapping) else node.mark
 
 
+def blame(node: Node, keys: list[str]) -> Any:
+    """Where the last of several keys that clash was written; one the user wrote before one of the built-in layers."""
+    marks = [place(node, key) for key in keys]
+    return next((mark for mark in reversed(marks) if not mark.file.startswith("kfimage:")), marks[-1])
+
+
 def exactly_one(struct: Any, keys: tuple[str, ...], node: Node, path: str, report: Report) -> None:
     given = [key for key in keys if getattr(struct, key) not in (None, False)]
     if len(given) != 1:
-        mark = place(node, given[1]) if len(given) > 1 else node.mark
+        mark = blame(node, given) if len(given) > 1 else node.mark
         had = f", not {' and '.join(given)}" if given else ""
         report.add(ONE_OF, mark, f"{path}: exactly one of {', '.join(keys)} is needed{had}")
 
@@ -186,7 +192,7 @@ class Encrypt:
 
     tang: tuple[Tang, ...] = listing(Tang, "network-bound: Tang servers")
     tpm2: Optional[str] = one(k._pattern("PCR list", r"[0-9]{1,2}(?:,[0-9]{1,2})*", "is not a list of PCRs", "as in 7 or 0,7"), "TPM2: the PCRs to bind to")
-    threshold: Optional[int] = one(k.integer(1, 8), "how many of them must be there")
+    threshold: Optional[int] = one(k.integer(1, 8), "how many of them must be there; silent: one, or TPM and Tang together where both are given")
 
     def rules(self, node: Node, path: str, report: Report) -> None:
         pins = len(self.tang) + (self.tpm2 is not None)
@@ -210,7 +216,7 @@ class Volumes:
     def rules(self, node: Node, path: str, report: Report) -> None:
         rest = [key for key in ("root", "var", "containers") if getattr(self, key) == "rest"]
         if len(rest) > 1:
-            report.add(CONFLICT, place(node, rest[1]), f"{path}: only one volume can take the rest, not {' and '.join(rest)}")
+            report.add(CONFLICT, blame(node, rest), f"{path}: only one volume can take the rest, not {' and '.join(rest)}")
         elif not rest:
             report.add(ONE_OF, node.mark, f"{path}: one of root, var, containers must be 'rest', or disk space stays unused")
 
@@ -228,7 +234,7 @@ class Disk:
 
     def rules(self, node: Node, path: str, report: Report) -> None:
         if self.encrypt is not None and self.layout == "plain":
-            report.add(CONFLICT, place(node, "encrypt"), f"{path}.encrypt needs {path}.layout lvm: one LUKS below the volume group is unlocked once")
+            report.add(CONFLICT, blame(node, ["layout", "encrypt"]), f"{path}.encrypt needs {path}.layout lvm: one LUKS below the volume group is unlocked once")
         for key in ("id", "wwn", "serial", "path"):
             named = len(getattr(self.root, key)) if self.root else 0
             wanted = 2 if self.raid == "mirror" else 1

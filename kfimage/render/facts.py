@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from kfimage.kinds import FACT_SAFE
 from kfimage.lock import Lock
-from kfimage.model import Crio, Encrypt, Nvidia, Plan, Repository, Tool
+from kfimage.model import Crio, Nvidia, Plan, Repository, Tool
 from kfimage.render.firewall import openings
 
 TOOLKIT = ("nvidia-container-toolkit", "nvidia-container-toolkit-base", "libnvidia-container-tools", "libnvidia-container1")
@@ -92,7 +92,6 @@ def shared(plan: Plan, lock: Lock) -> dict[str, str]:
         "KF_PACKAGES": _list(third_party(plan, lock)),
         "KF_PACKAGES_LOCK": _list(locked(plan)),
     }
-    facts.update(_unlock(plan.disk.encrypt))
     facts.update(_repositories(used_repositories(plan)))
     facts.update(_crio(plan.crio, lock))
     facts.update(_tools(plan.tools if "tools" in plan.steps else {}, lock))
@@ -135,16 +134,6 @@ def locked(plan: Plan) -> tuple[str, ...]:
 def fact_name(word: str) -> str:
     """A repository's or tool's id as part of a fact's name."""
     return re.sub(r"[^A-Z0-9]", "_", word.upper())
-
-
-def _unlock(encrypt: Encrypt | None) -> dict[str, str]:
-    tang = encrypt.tang if encrypt else ()
-    return {
-        "KF_DISK_ENCRYPT": "yes" if encrypt else "no",
-        "KF_DISK_TANG": _list(f"{pin.url}={pin.thumbprint}" for pin in tang),
-        "KF_DISK_TPM2_PCRS": (encrypt.tpm2 or "") if encrypt else "",
-        "KF_DISK_CLEVIS_THRESHOLD": str(encrypt.threshold or 1) if encrypt else "",
-    }
 
 
 def _repositories(repositories: Mapping[str, Repository]) -> dict[str, str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from kfimage.catalog import Catalog
@@ -44,23 +47,50 @@ def text(pieces: tuple[Piece, ...]) -> str:
     return "".join([piece.text for piece in pieces])
 
 
-def shape(plan: Plan, pieces: tuple[Piece, ...]) -> tuple[str, ...]:
-    """What the kickstarts of two nodes share exactly when they differ in nothing but who the nodes are.
+class Shapes:
+    """Tells which kickstarts are one and the same but for who the nodes are."""
 
-    Names, MACs and addresses are put back to placeholders; each is of a kind that no parser can take for anything else, so
-    what is proven for one text of a shape holds for all. Any other difference makes another shape.
-    """
-    node = plan.node
-    if node is None:
-        return tuple(piece.text for piece in pieces)
-    values = [(node.hostname, "\0h"), (node.name, "\0n"), *((mac, f"\0m{i}") for i, mac in enumerate(node.macs))]
-    ips = dict.fromkeys(a.ip for nic in plan.nics for part in (nic, *nic.vlans.values()) for a in part.address)
-    values += [(ip, f"\0a{i}") for i, ip in enumerate(ips)]
-    values.sort(key=lambda pair: -len(pair[0]))
-    return tuple(_placeheld(piece.text, values) if piece.own else piece.text for piece in pieces)
+    def __init__(self) -> None:
+        self._digests: dict[int, tuple[object, bytes]] = {}
+
+    def of(self, plan: Plan, pieces: tuple[Piece, ...]) -> str:
+        """A digest that two plans share exactly when they and their kickstarts differ in nothing but who the nodes are.
+
+        Names, MACs, addresses and gateways are put back to placeholders; each is of a kind that no parser can take for
+        anything else, so what is proven for one kickstart of a shape holds for all. Any other difference makes another
+        shape, be it in the text or in the plan: a value that a template forgot must not hide behind an equal text.
+        """
+        blank = masked(plan)
+        found = hashlib.sha256()
+        for part, value in vars(plan).items():
+            if part not in ("name", "node", "nics"):
+                found.update(self._digest(value))
+        found.update(blank(repr(plan.nics)).encode())
+        for piece in pieces:
+            found.update(blank(piece.text).encode() if piece.own else self._digest(piece.text))
+        return found.hexdigest()
+
+    def _digest(self, part: object) -> bytes:
+        # By identity: plans share their parts, kickstarts their texts. The part is kept, for an id lives no longer than it.
+        found = self._digests.get(id(part))
+        if found is None:
+            found = self._digests[id(part)] = (part, hashlib.sha256(repr(part).encode()).digest())
+        return found[1]
 
 
-def _placeheld(text: str, values: list[tuple[str, str]]) -> str:
-    for value, mark in values:
-        text = text.replace(value, mark)
-    return text
+def masked(plan: Plan) -> Callable[[str], str]:
+    """What puts a plan's names, MACs, addresses and gateways in a text back to placeholders, whole words only."""
+    marks: dict[str, str] = {}
+    parts = [part for nic in plan.nics for part in (nic, *nic.vlans.values())]
+    if plan.node is not None:
+        for number, value in enumerate((plan.node.hostname, plan.node.name, *plan.node.macs)):
+            marks.setdefault(value, f"\0n{number}")
+    for number, address in enumerate(a for part in parts for a in part.address):
+        marks.setdefault(address.ip, f"\0a{number}")
+        marks.setdefault(address.network.partition("/")[0], f"\0w{number}")
+    for number, gateway in enumerate(part.gateway for part in parts):
+        marks.setdefault(gateway or "", f"\0g{number}")
+    return lambda text: _WORD.sub(lambda word: marks.get(word[0], word[0]), text)
+
+
+_WORD = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z.:-]*[0-9A-Za-z])?")

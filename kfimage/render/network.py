@@ -93,6 +93,8 @@ def package_lines(plan: Plan) -> Block:
     wanted = [*plan.release.packages, *plan.packages.install]
     if plan.disk.encrypt:
         wanted += ["clevis", "clevis-dracut", "clevis-luks", "clevis-systemd"]
+        if plan.disk.encrypt.tpm2 is not None:
+            wanted.append("tpm2-tools")
     if plan.disk.raid == "mirror":
         wanted.append("mdadm")
     driver = plan.nvidia.driver if "driver" in plan.steps else None

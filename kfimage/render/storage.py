@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kfimage.kinds import FACT_SAFE
 from kfimage.model import Disk, Encrypt, Plan
+from kfimage.render import facts
 
 VOLUME_GROUP = "kfimage"
 NOUVEAU = ("modprobe.blacklist=nouveau", "rd.driver.blacklist=nouveau")
@@ -41,13 +41,29 @@ def assignments(plan: Plan) -> str:
         "KF_DISK_ENCRYPT": _encrypt(disk.encrypt),
         "KF_KERNEL_ARGS": " ".join(kernel_args(plan)),
         "KF_BOOTLOADER_OPTIONS": f"--timeout={plan.boot.timeout}" if plan.boot.timeout is not None else "",
-        "KF_REPORT_URL": plan.report.url or "",
-        "KF_ON_FAILURE": plan.boot.on_failure or "hold",
+        **_failure(plan),
     }
-    for name, value in values.items():
-        if not FACT_SAFE.match(value):
-            raise ValueError(f"{name}: {value!r} cannot be a fact")
-    return "".join(f'{name}="{value}"\n' for name, value in values.items())
+    return facts.text(values)
+
+
+def unlock_assignments(plan: Plan) -> str:
+    """The lines that kickstart/post/clevis.sh reads; empty when nothing is encrypted."""
+    encrypt = plan.disk.encrypt
+    if encrypt is None:
+        return ""
+    values = {
+        "KF_DISK_ENCRYPT": _encrypt(encrypt),
+        "KF_DISK_TANG": " ".join(f"{pin.url}={pin.thumbprint}" for pin in encrypt.tang),
+        "KF_DISK_TPM2_PCRS": encrypt.tpm2 or "",
+        # Silent means all kinds of pin together: a TPM alone would open a stolen machine.
+        "KF_DISK_CLEVIS_THRESHOLD": str(encrypt.threshold) if encrypt.threshold else "",
+        **_failure(plan),
+    }
+    return facts.text(values)
+
+
+def _failure(plan: Plan) -> dict[str, str]:
+    return {"KF_REPORT_URL": plan.report.url or "", "KF_ON_FAILURE": plan.boot.on_failure or "hold"}
 
 
 def volumes(disk: Disk) -> tuple[tuple[str, str], ...]:

@@ -36,6 +36,8 @@ class Views:
             "firewall_line": (("firewall", "calico", "kubernetes"), network.firewall_line),
             "package_lines": (("release", "packages", "disk", "steps", "nvidia", "crio", "install"), network.package_lines),
             "storage_facts": (("disk", "kernel", "report", "boot", "steps"), lambda plan: Block(storage.assignments(plan))),
+            "unlock_facts": (("disk", "report", "boot"), lambda plan: Block(storage.unlock_assignments(plan))),
+            "unlock_script": ((), lambda plan: Block(builtin("kickstart/post/clevis.sh"))),
             "storage_script": ((), lambda plan: Block(builtin("kickstart/pre/storage.sh"))),
             "carried": (("repositories", "files", "hooks", "crio", "install", "waive", "steps"), lambda plan: carried_files(plan, self.read)),
             "pre_hooks": (("hooks",), lambda plan: tuple(Block(base64_lines(self.read(hook))) for hook in plan.hooks.pre)),

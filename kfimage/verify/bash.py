@@ -358,10 +358,26 @@ class _Open:
             yield Command(tuple(lead), tuple(words), offset, self.piped, ender, tuple(self.redirects), _argv(words))
 
 
+def _alternatives(script: tuple[Token, ...]) -> frozenset[int]:
+    """The places of the bars in `a | b)` of a case, which are no pipes."""
+    bars = set()
+    for index, token in enumerate(script):
+        if token.kind == "pattern":
+            back = index - 1
+            while back >= 0 and (script[back].kind in ("plain", "single", "double", "param", "space") or script[back].text == "|"):
+                if script[back].text == "|":
+                    bars.add(back)
+                back -= 1
+    return frozenset(bars)
+
+
 def _commands(script: tuple[Token, ...]) -> Iterator[Command]:
     stack = [_Open()]
+    bars = _alternatives(script)
     for index, token in enumerate(script):
         now = stack[-1]
+        if index in bars:
+            continue
         if token.kind in ("plain", "param", "arith", "single", "double"):
             now.part(_unquoted(token), token)
         elif token.kind == "open":

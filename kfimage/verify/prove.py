@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 
 from kfimage.catalog import Catalog
 from kfimage.errors import ERROR, Mark, Report, define
 from kfimage.model import Plan
-from kfimage.render.kickstart import Piece, shape, text
+from kfimage.render.kickstart import Piece, Shapes, masked, text
 from kfimage.render.payload import Payload
 
 MISMATCH = define(
@@ -25,12 +24,13 @@ class Prover:
         self.catalog = catalog
         self.report = Report()
         self.shapes = 0
-        self._seen: dict[tuple[str, ...], str] = {}
-        self._scripts: dict[str, str] = {}
+        self._shapes = Shapes()
+        self._seen: dict[str, str] = {}
+        self._scripts: set[str] = set()
 
     def kickstart(self, plan: Plan, pieces: tuple[Piece, ...], path: str) -> str:
         """Prove one kickstart, unless one of the same shape is proven; returns the path of the one that stood for it."""
-        key = shape(plan, pieces)
+        key = self._shapes.of(plan, pieces)
         known = self._seen.get(key)
         if known is not None:
             return known
@@ -49,17 +49,16 @@ class Prover:
         if not report.failed():
             meaning.compare(parsed.handler, plan, path, report)
         self.report.extend(report)
+        blank = masked(plan)
         for section in parsed.sections:
             if section.name in ("%post", "%pre", "%onerror"):
-                self._script(section.body, path, section.first, section.name.lstrip("%"))
+                if section.name + blank(section.body) not in self._scripts:
+                    self._scripts.add(section.name + blank(section.body))
+                    self._script(section.body, path, section.first, section.name.lstrip("%"))
 
     def _script(self, body: str, path: str, first: int, place: str) -> None:
         from kfimage.verify import guide, shell
 
-        digest = hashlib.sha256(body.encode()).hexdigest()
-        if digest in self._scripts:
-            return
-        self._scripts[digest] = body
         self.report.extend(shell.check_script(body, path, first_line=first, name=f"%{place}", place=place))
         self.report.extend(guide.check_text(body, path, first_line=first))
 

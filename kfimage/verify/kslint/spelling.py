@@ -196,7 +196,8 @@ def values(parsed: Parsed, report: Report) -> None:
             elif not value and f"{option}=" in command.raw:
                 report.add(EMPTY, parsed.at(command, f"{option}="), f"{option} has no value")
         for word in command.words:
-            if word in _NOTHING:
+            # `part None --fstype=biosboot` is Anaconda's own spelling of "no mount point": two of them are one too many as names.
+            if word in _NOTHING and not (word == "None" and command.get("--fstype") in ("biosboot", "prepboot")):
                 report.add(UNRENDERED, parsed.at(command, word), f"'{word}' is no value for {command.name}")
             elif not word:
                 report.add(EMPTY, parsed.at(command), f"{command.name} has an empty word")

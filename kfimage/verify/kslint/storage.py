@@ -150,7 +150,7 @@ def layout(parsed: Parsed, report: Report) -> None:
     if "/" not in points:
         report.add(NO_ROOT, parsed.at(lines[0]) if lines else parsed.mark(), "no line mounts /")
         return
-    firmware = points & {"/boot/efi", "biosboot", "prepboot"}
+    firmware = (points | {command.get("--fstype") for command in lines}) & {"/boot/efi", "biosboot", "prepboot"}
     if not firmware and not parsed.all("reqpart", "mount"):
         report.add(NO_FIRMWARE_PARTITION, parsed.at(lines[0]), "neither reqpart nor /boot/efi nor biosboot")
 
@@ -160,7 +160,7 @@ def mountpoints(parsed: Parsed, report: Report) -> None:
     seen: dict[str, int] = {}
     for command in [*volumes(parsed), *parsed.all("mount")]:
         point = mountpoint(command)
-        if point is None:
+        if point is None or command.get("--fstype") in ("biosboot", "prepboot"):
             continue
         if not point.startswith(("/", *_MEMBERS)) and point not in _WORDS:
             hint = f"did you mean '/{point}'?" if point.isalnum() else None
