@@ -67,7 +67,7 @@ def shared(plan: Plan, lock: Lock) -> dict[str, str]:
         "KF_HTTP_PROXY": proxy.http or "",
         "KF_HTTPS_PROXY": proxy.https or proxy.http or "",
         "KF_NO_PROXY": _no_proxy(plan) if proxy.http or proxy.https else "",
-        "KF_SYSLOG": plan.report.syslog or "",
+        "KF_SYSLOG": _with_port(plan.report.syslog, 514),
         "KF_REPORT_URL": plan.report.url or "",
         "KF_RHSM_ORGANIZATION": (plan.install.rhsm.organization or "") if plan.install.rhsm else "",
         "KF_RHSM_SERVER": (plan.install.rhsm.server or "") if plan.install.rhsm else "",
@@ -197,6 +197,12 @@ def _no_proxy(plan: Plan) -> str:
     api = re.sub(r":[0-9]+$", "", k.api or "").strip("[]")
     direct = ["localhost", "127.0.0.1", "::1", f".{k.dns_domain}", ".svc", k.pods, k.services, api]
     return ",".join(dict.fromkeys(d for d in [*direct, *plan.firewall.cluster, *plan.proxy.except_for] if d))
+
+
+def _with_port(endpoint: str | None, port: int) -> str:
+    if not endpoint or re.search(r":[0-9]+\Z", endpoint.rpartition("]")[2] or endpoint):
+        return endpoint or ""
+    return f"{endpoint}:{port}"
 
 
 def _list(words: Iterable[str]) -> str:

@@ -25,7 +25,7 @@ tell() {
     url=$(fact KF_REPORT_URL)
     [[ -n $url ]] || return 0
     text=$(printf '%s' "$failed_at" | tr -d '\000-\037' | sed 's/[\\"]/\\&/g')
-    printf '{"node":"%s","step":"install","state":"failed","reason":"%s"}\n' "$(fact KF_NODE)" "$text" |
+    printf '{"node":"%s","step":"install","state":"failed","message":"%s"}\n' "$(fact KF_NODE)" "$text" |
         curl --silent --show-error --fail --max-time 20 --header 'Content-Type: application/json' \
             --output /dev/null --data-binary @- "$url" || printf 'kfimage: the report could not be sent\n' >&2
 }

@@ -55,7 +55,7 @@ post_report() {
     [[ -n ${KF_REPORT_URL:-} ]] || return 0
     local text
     text=$(printf '%s' "$reason" | tr -d '\000-\037' | sed 's/[\\"]/\\&/g')
-    printf '{"node":"%s","step":"storage","state":"failed","reason":"%s"}\n' "${KF_NODE:-}" "$text" |
+    printf '{"node":"%s","step":"storage","state":"failed","message":"%s"}\n' "${KF_NODE:-}" "$text" |
         curl --silent --show-error --fail --max-time 20 --header 'Content-Type: application/json' \
             --output /dev/null --data-binary @- "$KF_REPORT_URL"
 }

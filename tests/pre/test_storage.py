@@ -464,7 +464,7 @@ def test_the_report_is_json_and_a_dead_receiver_changes_nothing(tmp_path: Path) 
     machine = Machine(tmp_path / "m", Disk("sda", signatures=(("ext4", 'a "quoted" \\ label'),)))
     outcome = machine.run(KF_REPORT_URL="http://10.0.0.5/report", KF_NODE="gpu-a01")
     sent = json.loads((machine.root / "fake/posted").read_text())
-    assert sent == {"node": "gpu-a01", "step": "storage", "state": "failed", "reason": refused(outcome)}
+    assert sent == {"node": "gpu-a01", "step": "storage", "state": "failed", "message": refused(outcome)}
     machine.fake("curl", "exit 7")
     outcome = machine.run(KF_REPORT_URL="http://10.0.0.5/report")
     assert "the report could not be sent" in outcome.stderr
