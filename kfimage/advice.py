@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kfimage.errors import ERROR, NOTE, WARNING, Mark, Report, define
+from kfimage.fleet import OVERLAP, overlap, range_of
 from kfimage.lock import Lock
-from kfimage.model import Plan
-from kfimage.render.facts import KUBERNETES, TOOLKIT, used_repositories
+from kfimage.model import CONFLICT, Plan
+from kfimage.render.facts import KUBERNETES, TOOLKIT, fact_name, used_repositories
 from kfimage.sitefile import UNREADABLE
 
 UNWAIVED = define(
@@ -121,6 +122,7 @@ def advise(plan: Plan, lock: Lock, where: Where, exists: Callable[[str], bool], 
     _driver(plan, where, report)
     _pins(plan, lock, where, report)
     _site_files(plan, where, exists, report)
+    _clashes(plan, where, report)
     if plan.access.admin is None or not (plan.access.ssh_keys or (plan.access.password and "access.password" in plan.waive)):
         report.add(NO_LOGIN, where("access"), "no ssh key and no password: nobody can log in")
     if plan.boot.url is None:
@@ -150,9 +152,23 @@ def advise(plan: Plan, lock: Lock, where: Where, exists: Callable[[str], bool], 
         report.add(PAIR, where("crio", "version"), f"CRI-O {plan.crio.version} with Kubernetes {plan.kubernetes.version}")
 
 
+def _clashes(plan: Plan, where: Where, report: Report) -> None:
+    pods, services = range_of(plan.kubernetes.pods), range_of(plan.kubernetes.services)
+    if pods and services and overlap(pods, services):
+        mark = max(where("kubernetes", "pods"), where("kubernetes", "services"), key=lambda m: (not m.file.startswith("kfimage:"), m))
+        report.add(OVERLAP, mark, f"kubernetes.pods {plan.kubernetes.pods} and kubernetes.services {plan.kubernetes.services} overlap")
+    named: dict[str, str] = {}
+    for name in used_repositories(plan):
+        first = named.setdefault(fact_name(name), name)
+        if first != name:
+            said = f"repositories {first} and {name} have one name on the node: {fact_name(name)}"
+            report.add(CONFLICT, where("repositories", name), said, "rename one of them")
+
+
 def _secrets(plan: Plan, where: Where, report: Report) -> None:
     if plan.access.password and "access.password" not in plan.waive:
-        report.add(UNWAIVED, where("access", "password"), "access.password: its hash would stand in the kickstart", "waive: [access.password], or use ssh_keys alone")
+        said = "access.password: its hash would stand in the kickstart"
+        report.add(UNWAIVED, where("access", "password"), said, "waive: [access.password], or use ssh_keys alone")
     rhsm = plan.install.rhsm
     if rhsm and "install.rhsm.activation_key" not in plan.waive:
         if plan.install.source == "rhsm":
@@ -193,7 +209,10 @@ def _pins(plan: Plan, lock: Lock, where: Where, report: Report) -> None:
 
 
 def _site_files(plan: Plan, where: Where, exists: Callable[[str], bool], report: Report) -> None:
-    wanted: list[tuple[tuple[str, ...], str]] = [(("repositories", name, "key", "file"), repo.key.file) for name, repo in used_repositories(plan).items() if repo.key and repo.key.file]
+    repositories = used_repositories(plan).items()
+    wanted: list[tuple[tuple[str, ...], str]] = [
+        (("repositories", name, "key", "file"), repo.key.file) for name, repo in repositories if repo.key and repo.key.file
+    ]
     wanted += [(("files", path, "source"), file.source) for path, file in plan.files.items() if file.source]
     for kind in ("pre", "post", "firstboot"):
         wanted += [(("hooks", kind), hook) for hook in getattr(plan.hooks, kind)]

@@ -29,8 +29,23 @@ class Artefact:
         }
 
 
+_ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
+
+def line(entry: dict[str, Any]) -> str:
+    """An entry as its line of index.json."""
+    return _ENCODE(entry)
+
+
 def index(entries: Iterable[dict[str, Any]], head: dict[str, Any]) -> bytes:
     """index.json: what the tree was made from, then one line for each artefact, sorted by path."""
-    lines = ",\n".join(json.dumps(e, sort_keys=True, separators=(",", ":")) for e in sorted(entries, key=lambda e: str(e["path"])))
+    return index_of({str(entry["path"]): line(entry) for entry in entries}, head)
+
+
+def index_of(lines: dict[str, str], head: dict[str, Any]) -> bytes:
+    """index.json of lines by path."""
     top = json.dumps(head, sort_keys=True, indent=1)
-    return (top[:-2] + ',\n "artefacts": [\n' + lines + "\n ]\n}\n").encode()
+    return (top[:-2] + OPENING + ",\n".join([lines[path] for path in sorted(lines)]) + CLOSING).encode()
+
+
+OPENING, CLOSING = ',\n "artefacts": [\n', "\n ]\n}\n"

@@ -25,6 +25,10 @@ class Folder:
                 self._read[path] = None
         return self._read[path]
 
+    def known(self) -> tuple[tuple[str, Optional[bytes]], ...]:
+        """Every file that was asked for so far, with its bytes, or None when it was not there."""
+        return tuple(sorted(self._read.items()))
+
     def files(self, path: str) -> tuple[str, ...]:
         """Every file below a folder, as sorted paths relative to it; nothing when it is absent."""
         if path not in self._listed:

@@ -87,6 +87,13 @@ def _order(problem: Problem) -> tuple[Mark, str, str]:
     return problem.mark, problem.id, problem.message
 
 
+def one_line(text: str) -> str:
+    """A message's text as one line: what a file's author wrote into a key or tag can neither break it nor drive a terminal."""
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+    return text if len(text) <= 600 else f"{text[:600]}..."
+
+
 class Report:
     """Collected problems; reads back sorted by place and without repeats."""
 
@@ -95,7 +102,7 @@ class Report:
 
     def add(self, check: Check, mark: Mark, message: str, hint: Optional[str] = None) -> None:
         """Note a problem; the check's own fix is the hint unless a better one is given."""
-        self._problems[Problem(check, mark, message, check.fix if hint is None else hint)] = None
+        self._problems[Problem(check, mark, one_line(message), one_line(check.fix if hint is None else hint))] = None
 
     def extend(self, other: Iterable[Problem]) -> None:
         self._problems.update(dict.fromkeys(other))

@@ -32,7 +32,7 @@ def check(plans: Iterable[Plan], nodes: Mapping, report: Report) -> None:
         _take(seen, "host name", node.hostname, node.name, nodes, report)
         for value in node.macs:
             _take(seen, "MAC", value, node.name, nodes, report)
-        pods, services = _range(plan.kubernetes.pods), _range(plan.kubernetes.services)
+        pods, services = range_of(plan.kubernetes.pods), range_of(plan.kubernetes.services)
         for nic in plan.nics:
             for part in (nic, *nic.vlans.values()):
                 for address in part.address:
@@ -72,12 +72,33 @@ def _search(node: Node, value: str) -> Optional[Mark]:
     return next((mark for mark in (_search(child, value) for child in children) if mark), None)
 
 
-def _range(cidr: Optional[str]) -> Optional[tuple[int, int]]:
+Range = tuple[int, int, int]
+"""A network: its family, its first address, and how many bits of an address are the host's."""
+
+
+def range_of(cidr: Optional[str]) -> Optional[Range]:
+    """A network as numbers, or None when there is none."""
     base, _, length = (cidr or "").partition("/")
-    number = v4_number(base)
-    return (number, 32 - int(length)) if number is not None else None
+    if not base:
+        return None
+    family, number = _number(base)
+    return family, number, (32 if family == 4 else 128) - int(length)
 
 
-def _inside(ip: str, network: tuple[int, int]) -> bool:
+def _number(ip: str) -> tuple[int, int]:
     number = v4_number(ip)
-    return number is not None and (number ^ network[0]) >> network[1] == 0
+    if number is not None:
+        return 4, number
+    import ipaddress
+
+    return 6, int(ipaddress.IPv6Address(ip))
+
+
+def _inside(ip: str, network: Range) -> bool:
+    family, number = _number(ip)
+    return family == network[0] and (number ^ network[1]) >> network[2] == 0
+
+
+def overlap(one: Range, other: Range) -> bool:
+    """Whether two networks share an address."""
+    return one[0] == other[0] and (one[1] ^ other[1]) >> max(one[2], other[2]) == 0

@@ -80,6 +80,13 @@ def specs(cls: type) -> dict[str, Spec]:
     return found
 
 
+def whole(cls: type[C], values: dict[str, Any]) -> C:
+    """A struct of values for every field. Frozen dataclasses set each field by a call of its own, a third of what a node takes."""
+    struct = object.__new__(cls)
+    struct.__dict__.update(values)
+    return struct
+
+
 def build(cls: type[C], node: Node, path: str, report: Report, *, partial: bool = False) -> C:
     """The struct that a located node spells. Never raises: faults go to the report and leave their field at None.
 
@@ -191,9 +198,11 @@ def _struct_schema(cls: type, definitions: dict[str, Any]) -> dict[str, Any]:
     properties = {}
     for key, spec in specs(cls).items():
         properties[key] = {**_spec_schema(spec, definitions), "description": spec.doc}
-    required = [key for key, spec in specs(cls).items() if spec.required]
+    # What a lower layer may complete is not required where it is written.
+    required = [key for key, spec in specs(cls).items() if spec.required] if getattr(cls, "WHOLE", False) else []
     found: dict[str, Any] = {"type": "object", "additionalProperties": False, "properties": properties}
-    if cls.__doc__:
+    # A dataclass without a docstring is given its signature as one.
+    if cls.__doc__ and not cls.__doc__.startswith(f"{cls.__name__}("):
         found["description"] = cls.__doc__.strip()
     if required:
         found["required"] = required

@@ -81,6 +81,9 @@ def shown(text: str) -> str:
     return f"'{clean}'" + ("..." if len(text) > 60 else "")
 
 
+_BOOLS = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
+
+
 def choice(*words: str) -> Kind[str]:
     """One of the words given."""
 
@@ -91,10 +94,9 @@ def choice(*words: str) -> Kind[str]:
 
         raise Bad(f"{shown(text)} is not one of {', '.join(words)}", did_you_mean(text, words))
 
-    return Kind("choice", parse, {"enum": list(words)})
-
-
-_BOOLS = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
+    # Editors see the values that YAML types by itself: 1 is a number, and to YAML 1.1 yes is a boolean.
+    typed = [*(int(word) for word in words if word.isdigit()), *(_BOOLS[word] for word in words if word in ("yes", "no"))]
+    return Kind("choice", parse, {"enum": [*words, *typed]})
 
 
 def _boolean(text: str) -> bool:
@@ -216,6 +218,18 @@ def _absolute(text: str) -> str:
 
 
 absolute = Kind("absolute path", _absolute, {"pattern": "^/[^ ]*$"})
+
+
+def _node_file(text: str) -> str:
+    path = _absolute(text)
+    if path.endswith(("/", "/.")):
+        raise Bad(f"{shown(text)} is a folder", "the path of a file, as in /etc/motd")
+    if path.startswith(("/etc/kfimage/", "/usr/libexec/kfimage/", "/var/lib/kfimage/", "/dev/", "/proc/", "/sys/")) or "/./" in path:
+        raise Bad(f"{shown(text)} is no place for a file of the site's", "kfimage's own folders and the kernel's are left alone")
+    return path
+
+
+node_file = Kind("path of a file on the node", _node_file, {"pattern": "^/[^ ]*[^/ ]$"})
 
 
 def _relative(text: str) -> str:

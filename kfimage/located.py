@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, Optional, Union
+from typing import Any, NamedTuple, Optional, Union
 
 from kfimage.errors import ERROR, Mark, Report, define
 
@@ -100,11 +100,18 @@ def merge(base: Mapping, over: Optional[Mapping]) -> Mapping:
             if key in rivals:
                 for rival in rivals - over.entries.keys():
                     merged.entries.pop(rival, None)
-        below = base.entries.get(key)
-        if isinstance(node, Mapping) and isinstance(below, Mapping):
-            node = merge(below, node)
-        merged.put(key, node, over.keys[key])
+        merged.put(key, lay(base.entries.get(key), node), over.keys[key])
     return merged
+
+
+def lay(below: Optional[Node], over: Node) -> Node:
+    """One value over another: mappings merge, a section left empty says nothing, everything else replaces."""
+    if isinstance(below, Mapping):
+        if isinstance(over, Mapping):
+            return merge(below, over)
+        if isinstance(over, Scalar) and over.empty:
+            return below
+    return over
 
 
 def at(node: Optional[Node], path: str) -> Optional[Node]:
@@ -156,8 +163,7 @@ def parse(text: str, file: str, report: Report) -> Optional[Mapping]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = Mark(file, mark.line + 1, mark.column + 1) if mark else Mark(file)
-        what = error.problem or error.context or "not YAML"
-        report.add(SYNTAX, where, f"{what}{f' ({error.context})' if error.problem and error.context else ''}")
+        report.add(SYNTAX, where, _said(error, text, mark))
         return None
     except yaml.reader.ReaderError as error:
         before = text[: error.position] if isinstance(error.position, int) else ""
@@ -171,6 +177,16 @@ def parse(text: str, file: str, report: Report) -> Optional[Mapping]:
         report.add(SYNTAX, top.mark, "the file is not a mapping of keys to values", "start with a line like `kfimage: 1`")
         return None
     return top
+
+
+def _said(error: Any, text: str, mark: Any) -> str:
+    """libyaml's words; a character it could not place is named, for a tab cannot be seen."""
+    what = error.problem or error.context or "not YAML"
+    if mark and "cannot start any token" in what:
+        line = text.split("\n", mark.line + 1)[mark.line]
+        found = line[mark.column : mark.column + 1]
+        return "a tab; YAML is indented with spaces" if found == "\t" else f"'{found}' cannot start a value; put quotes around it"
+    return f"{what}{f' ({error.context})' if error.problem and error.context else ''}"
 
 
 class _Stop(Exception):
@@ -241,10 +257,11 @@ class _Builder:
             raise _Stop
 
     def scalar(self, event: object) -> None:
-        self.tag(event)
-        mark = self.mark(event)
-        plain = event.implicit[0]  # type: ignore[attr-defined]
-        self.place(Scalar(event.value, mark, not plain), 1, event.anchor)  # type: ignore[attr-defined]
+        if event.tag is not None:  # type: ignore[attr-defined]
+            self.tag(event)
+        start = event.start_mark  # type: ignore[attr-defined]
+        mark = Mark(self.file, start.line + 1, start.column + 1)
+        self.place(Scalar(event.value, mark, not event.implicit[0]), 1, event.anchor)  # type: ignore[attr-defined]
 
     def open_mapping(self, event: object) -> None:
         self.open(event, Mapping(self.mark(event)))

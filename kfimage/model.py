@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as MappingType
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any, Optional
 
 from kfimage import kinds as k
@@ -182,6 +183,7 @@ class DiskRule:
 
 @dataclass(frozen=True)
 class Tang:
+    WHOLE = True
     url: Optional[str] = one(k.http, "Tang server", required=True)
     thumbprint: Optional[str] = one(k.word, "its key's thumbprint (`tang-show-keys`)", required=True)
 
@@ -246,6 +248,7 @@ class Disk:
 
 @dataclass(frozen=True)
 class Route:
+    WHOLE = True
     to: Optional[str] = one(k.cidr, "destination network", required=True)
     via: Optional[str] = one(k.ip, "next hop", required=True)
     metric: Optional[int] = one(k.integer(0, 4294967295), "metric")
@@ -438,7 +441,7 @@ class Layer:
     tools: MappingType[str, Tool] = table(k.choice("helm", "kustomize"), Tool, "command line tools, pinned")
     repositories: MappingType[str, Repository] = table(k.name, Repository, "repositories of signed third-party RPMs")
     packages: Optional[Packages] = one(Packages, "packages")
-    files: MappingType[str, File] = table(k.absolute, File, "files of the site's own, by path on the node")
+    files: MappingType[str, File] = table(k.node_file, File, "files of the site's own, by path on the node")
     hooks: Optional[Hooks] = one(Hooks, "scripts of the site's own")
     report: Optional[Tell] = one(Tell, "callback and remote log")
     steps: tuple[str, ...] = listing(k.name, "first-boot steps, in order")
@@ -449,6 +452,7 @@ class Layer:
 class NodeLayer(Layer):
     """One machine."""
 
+    WHOLE = True
     role: Optional[str] = one(k.name, "its role", required=True)
     mac: Optional[str] = one(k.mac, "short form: the MAC address of its only interface")
     address: tuple[Address, ...] = listing(k.host_address, "short form: its static address; none means DHCP")
@@ -476,12 +480,14 @@ class Match:
 class GroupLayer(Layer):
     """Where nodes stand or what hardware they are."""
 
+    WHOLE = True
     match: Optional[Match] = one(Match, "its nodes", required=True)
     priority: Optional[int] = one(k.integer(0, 1000), "of two groups that say the same key, the higher one wins; 0 otherwise")
 
 
 @dataclass(frozen=True)
 class NodesFrom:
+    WHOLE = True
     SHORT = "file"
     file: Optional[str] = one(k.relative, "a CSV in the site's folder", required=True)
     columns: MappingType[str, str] = table(k.line, k.word, "column title: the key it fills (dotted), or - to leave it out")
@@ -491,6 +497,7 @@ class NodesFrom:
 class SiteFile(Layer):
     """A whole site.yaml."""
 
+    WHOLE = True
     kfimage: Optional[str] = one(k.choice("1"), "version of this grammar", required=True)
     site: Optional[str] = one(k.name, "the site's name", required=True)
     roles: MappingType[str, RoleLayer] = table(k.name, RoleLayer, "what this site adds to a role, or its own roles")
@@ -569,3 +576,12 @@ class Plan:
     report: Tell
     steps: tuple[str, ...]
     waive: tuple[str, ...]
+
+    @property
+    def shared(self) -> tuple[Any, ...]:
+        """Every part that plans of other nodes may share, in a fixed order."""
+        parts: tuple[Any, ...] = _SHARED(self)
+        return parts
+
+
+_SHARED = attrgetter(*(f.name for f in fields(Plan) if f.name not in ("name", "node", "nics")))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any, Optional
 
 from kfimage import grammar, kinds
@@ -57,15 +57,15 @@ def node_nics(name: str, node: Mapping, where: str, network: Network, report: Re
 
 
 def _value(key: str, node: Mapping, where: str, report: Report) -> Any:
-    found = node.get(key)
-    spec = specs(NodeLayer)[key]
+    found = node.entries.get(key)
     if found is None:
-        return {"list": (), "table": grammar.NOTHING}.get(spec.shape)
-    return grammar.value(spec, found, f"{where}.{key}", report)
+        return {"address": (), "interfaces": grammar.NOTHING}.get(key)
+    return grammar.value(specs(NodeLayer)[key], found, f"{where}.{key}", report)
 
 
 def _short_form(own: dict[str, Any], node: Mapping, where: str, network: Network, report: Report) -> tuple[Nic, ...]:
     addresses, gateway = own["address"], own["gateway"]
+    _check_addresses(addresses, node.get("address"), f"{where}.address", report)
     device = own["mac"] or network.device or "link"
     nic = Nic(
         device=device, mac=own["mac"], address=addresses, dns=network.dns, mtu=network.mtu, dhcp=not addresses,
@@ -124,7 +124,7 @@ def _depth(name: str, interfaces: dict[str, Interface]) -> int:
 
 
 def _nic(name: str, nic: Interface, tree: Mapping, where: str, network: Network, report: Report) -> Nic:
-    values = {f.name: getattr(nic, f.name) for f in fields(Interface)}
+    values = dict(vars(nic))
     path = f"{where}.interfaces.{name}"
     port = nic.bond or nic.bridge
     if not port:
@@ -146,7 +146,19 @@ def _nic(name: str, nic: Interface, tree: Mapping, where: str, network: Network,
             dhcp=not vlan.address if vlan.dhcp is None else vlan.dhcp, mtu=vlan.mtu or nic.mtu,
         )
     values["vlans"] = vlans
-    return Nic(**values, device=name)
+    values["device"] = name
+    return grammar.whole(Nic, values)
+
+
+def _check_addresses(addresses: tuple[Address, ...], node: Optional[Node], path: str, report: Report) -> None:
+    """Anaconda's `network` takes one address of each family; a second one would be lost without a word."""
+    marks = [e.mark for e in node.elements] if isinstance(node, Sequence) else []
+    for v6 in (False, True):
+        family = [index for index, address in enumerate(addresses) if address.v6 == v6]
+        for index in family[1:]:
+            mark = marks[index] if index < len(marks) else node.mark if node is not None else Mark("")
+            what = "IPv6" if v6 else "IPv4"
+            report.add(CONFLICT, mark, f"{path}: {addresses[index]} is a second {what} address", "a kickstart can give an interface one of each family")
 
 
 def _mark(node: Optional[Node], key: str) -> Mark:
@@ -156,6 +168,7 @@ def _mark(node: Optional[Node], key: str) -> Mark:
 
 
 def _check_hops(part: Vlan, node: Optional[Node], path: str, report: Report) -> None:
+    _check_addresses(part.address, at(node, "address"), f"{path}.address", report)
     if part.gateway:
         _check_hop(part.gateway, part.address, _mark(node, "gateway"), f"{path}.gateway", report)
     routes = at(node, "routes")
@@ -186,7 +199,8 @@ def _check_links(name: str, nic: Interface, interfaces: dict[str, Interface], tr
             report.add(LINK, mark, f"{path} has a mode and is a port of {parent}", "a bond can be a port of a bridge, nothing else")
     for tag in nic.vlans:
         if len(f"{name}.{tag}") > 15:
-            report.add(LINK, _mark(at(here, "vlans"), tag), f"{path}.vlans: the interface '{name}.{tag}' has more than 15 characters", f"give {name} a shorter name")
+            said = f"{path}.vlans: the interface '{name}.{tag}' has more than 15 characters"
+            report.add(LINK, _mark(at(here, "vlans"), tag), said, f"give {name} a shorter name")
     if nic.bond and nic.bridge:
         report.add(LINK, _mark(here, "bridge"), f"{path} is a port of {nic.bond} and of {nic.bridge}", "keep one")
     if nic.mode:
@@ -202,6 +216,16 @@ def _check_links(name: str, nic: Interface, interfaces: dict[str, Interface], tr
 
 
 def _check_unique(interfaces: dict[str, Interface], tree: Mapping, path: str, report: Report) -> None:
+    seen: dict[str, str] = {}
+    for name, nic in interfaces.items():
+        here = tree.get(name)
+        found = [(nic.mac, name, _mark(here, "mac"))] if nic.mac else []
+        found += [(a.ip, name, _mark(here, "address")) for a in nic.address]
+        found += [(a.ip, f"{name}.{tag}", _mark(at(here, f"vlans.{tag}"), "address")) for tag, vlan in nic.vlans.items() for a in vlan.address]
+        for value, device, mark in found:
+            first = seen.setdefault(value, device)
+            if first != device:
+                report.add(CONFLICT, mark, f"{path}: {first} and {device} both have {value}", "give each its own")
     boots = [name for name, nic in interfaces.items() if nic.boot]
     for name in boots[1:]:
         report.add(CONFLICT, _mark(tree.get(name), "boot"), f"{path}: {boots[0]} and {name} both say boot", "one interface boots")
@@ -210,4 +234,5 @@ def _check_unique(interfaces: dict[str, Interface], tree: Mapping, path: str, re
             report.add(CONFLICT, _mark(tree.get(name), "boot"), f"{path}.{name}: boot needs a mac", "add the MAC address that PXE asks with")
     gateways = [name for name, nic in interfaces.items() if nic.gateway and ":" not in nic.gateway and nic.default_route is not False]
     for name in gateways[1:]:
-        report.add(CONFLICT, _mark(tree.get(name), "gateway"), f"{path}: {gateways[0]} and {name} both have a default gateway", "say default_route: no on all but one")
+        said = f"{path}: {gateways[0]} and {name} both have a default gateway"
+        report.add(CONFLICT, _mark(tree.get(name), "gateway"), said, "say default_route: no on all but one")

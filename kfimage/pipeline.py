@@ -9,6 +9,8 @@ from kfimage import advice, fleet
 from kfimage.artefact import Artefact
 from kfimage.catalog import Catalog
 from kfimage.errors import KfimageError, Report
+from kfimage.inputs import Inputs
+from kfimage.located import Scalar, at
 from kfimage.model import Plan
 from kfimage.render import facts, netboot
 from kfimage.render.kickstart import Kickstarts, Piece, text
@@ -16,8 +18,9 @@ from kfimage.render.payload import Payload
 from kfimage.render.templates import Templates
 from kfimage.render.view import Views
 from kfimage.resolve import Resolver
+from kfimage.sinks.memory import Made, Memory
 from kfimage.sitefile import SiteSource
-from kfimage.verify.prove import Prover
+from kfimage.verify.prove import Prover, Stand
 
 
 class Pipeline:
@@ -31,6 +34,7 @@ class Pipeline:
         self.resolver = Resolver(source, catalog)
         self._advised: set[tuple[int, ...]] = set()
         self._render: Optional[Renderer] = None
+        self._proven: Optional[Sequence[Plan]] = None
         self.chosen: list[Plan] = []
 
     @property
@@ -52,13 +56,14 @@ class Pipeline:
         else:
             chosen = [plan for plan in map(resolver.role_plan, roles or resolver.role_names()) if plan]
         for plan in chosen:
-            self._advise(plan)
+            self.advise(plan)
         self.report.extend(resolver.report)
         self.chosen = chosen
         return chosen
 
-    def _advise(self, plan: Plan) -> None:
-        key = tuple(id(v) for name, v in vars(plan).items() if name not in ("name", "node", "nics"))
+    def advise(self, plan: Plan) -> None:
+        """Add what is to be said of a plan to the resolver's report, once for plans that share all their parts."""
+        key = tuple(map(id, plan.shared))
         if key in self._advised:
             return
         self._advised.add(key)
@@ -84,24 +89,50 @@ class Pipeline:
             return plan, True
         return (plans[0], False) if plans[0].node is None and len(plans) == 1 else (None, False)
 
-    def artefacts(self, plans: Sequence[Plan], *, progress: Callable[[int], None] = lambda done: None) -> Iterator[Artefact]:
-        """Render and prove every artefact of the plans; what is wrong with them is in `report` when the iterator ends."""
-        renderer = self.renderer
-        prover = renderer.prover
-        entry, install = self.others(plans)
-        rendered = list(plans)
-        if entry is not None and entry not in rendered:
-            rendered.append(entry)
-        if plans:
-            prover.payload(renderer.payload, self.catalog.units_table(plans[0].release))
-        for done, plan in enumerate(rendered):
-            yield renderer.kickstart(plan)
-            yield from netboot.node_artefacts(plan)
+    def prove(self, plans: Sequence[Plan], *, memory: Optional[Memory] = None, progress: Callable[[int], None] = lambda done: None) -> None:
+        """Render and prove every kickstart of the plans and the payload, keeping none of the texts; findings go to `report`.
+
+        What `memory` knows to be proven without a finding, by the same code for the same inputs, is not proven again.
+        """
+        renderer, prover = self.renderer, self.renderer.prover
+        self._proven = plans
+        if memory is not None:
+            prover.remember(memory.proven)
+        stands = []
+        for done, plan in enumerate(self.rendered(plans)):
+            stands += renderer.sort(plan, memory.made.get(plan.name) if memory else None)
             progress(done + 1)
-        yield from netboot.default_artefacts(entry, install)
-        yield from renderer.payload.artefacts()
-        prover.shellcheck(renderer.generated)
+        shellcheck = prover.shellcheck({stand.path: _generated(stand.pieces) for stand in stands})
+        for stand in stands:
+            prover.prove(stand, {**facts.own(stand.plan), **facts.shared(stand.plan, renderer.views.lock)})
+        for release in {plan.release.name: plan.release for plan in plans}.values():
+            prover.payload(renderer.payload, self.catalog.units_table(release))
+        shellcheck()
         self.report.extend(prover.report)
+
+    def artefacts(
+        self, plans: Sequence[Plan], *, leave: Callable[[Plan], bool] = lambda plan: False, progress: Callable[[int], None] = lambda done: None
+    ) -> Iterator[Artefact]:
+        """Every artefact of the plans but those of the nodes to `leave`; all are proven, and `report` is whole, before the first."""
+        if self._proven is not plans:
+            self.prove(plans, progress=progress)
+        renderer = self.renderer
+        for plan in self.rendered(plans):
+            if plan.node is None or not leave(plan):
+                yield renderer.kickstart(plan)
+                yield from netboot.node_artefacts(plan)
+        yield from netboot.default_artefacts(*self.others(plans))
+        yield from renderer.payload.artefacts()
+
+    def world(self) -> str:
+        """The digest of everything but the plans themselves that files are made from."""
+        nodes = at(self.source.top, "nodes_from.file")
+        return self.renderer.inputs.world(less=[nodes.text] if isinstance(nodes, Scalar) else [])
+
+    def rendered(self, plans: Sequence[Plan]) -> list[Plan]:
+        """The plans and, when unknown MACs are installed as a role, that role's."""
+        entry, _ = self.others(plans)
+        return [*plans, *([entry] if entry is not None and not any(entry is plan for plan in plans) else ())]
 
 
 class Renderer:
@@ -114,20 +145,28 @@ class Renderer:
         self.views = Views(catalog.lock(), self.payload, lambda path: catalog.read(path).decode("utf-8"), _reader(source))
         self.kickstarts = Kickstarts(catalog, self.templates, self.views)
         self.prover = Prover(catalog)
-        self.generated: dict[str, str] = {}
-        self._facts_seen: set[int] = set()
+        self.inputs = Inputs(source.folder)
+        self.made: dict[str, Made] = {}
 
     def pieces(self, plan: Plan) -> tuple[Piece, ...]:
         return self.kickstarts.pieces(plan)
 
     def kickstart(self, plan: Plan) -> Artefact:
-        """A plan's kickstart, proven."""
-        path = f"kickstart/{plan.name}.ks"
-        pieces = self.pieces(plan)
-        if self.prover.kickstart(plan, pieces, path) == path:
-            self.generated[path] = _generated(pieces)
-            self.prover.steps(plan, {**facts.own(plan), **facts.shared(plan, self.views.lock)})
-        return Artefact(path, "kickstart", text(pieces).encode("utf-8"), 0o644, plan.name)
+        """A plan's kickstart."""
+        return Artefact(f"kickstart/{plan.name}.ks", "kickstart", text(self.pieces(plan)).encode("utf-8"), 0o644, plan.name)
+
+    def sort(self, plan: Plan, before: Optional[Made]) -> list[Stand]:
+        """Note what a plan is made from and its kickstart's shape; give the kickstart when it is the first of its shape.
+
+        `before` tells the shape without rendering when the inputs are still the same.
+        """
+        inputs = self.inputs.of(plan)
+        if before is not None and before.inputs == inputs and self.prover.stands(before.shape):
+            self.made[plan.name] = before
+            return []
+        stand = self.prover.stand(plan, self.pieces(plan), f"kickstart/{plan.name}.ks")
+        self.made[plan.name] = Made(inputs, stand.shape)
+        return [stand] if stand.first else []
 
 
 def _generated(pieces: tuple[Piece, ...]) -> str:

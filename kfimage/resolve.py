@@ -6,7 +6,8 @@ A section that no layer of a node changes is built once and shared by every plan
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
@@ -15,8 +16,8 @@ from kfimage.catalog import UNKNOWN_NAME, Catalog
 from kfimage.errors import ERROR, KfimageError, Mark, Report, define, did_you_mean
 from kfimage.grammar import BAD_VALUE, MISSING, UNKNOWN_KEY, WRONG_SHAPE, build, specs
 from kfimage.kinds import Bad, hostname
-from kfimage.located import Mapping, Node, Scalar, Sequence, at, canonical, merge
-from kfimage.model import GroupLayer, Layer, Match, NodeId, NodeLayer, Plan, RoleLayer, SiteFile
+from kfimage.located import Mapping, Node, Scalar, Sequence, at, canonical, lay, merge
+from kfimage.model import GroupLayer, Layer, Match, NodeId, NodeLayer, Plan, Release, RoleLayer, SiteFile
 from kfimage.nics import IDENTITY, node_nics, role_nics
 from kfimage.sitefile import SiteSource
 
@@ -51,10 +52,11 @@ class _Group:
     priority: int
     tree: Mapping
     networks: tuple[Any, ...]
+    named: Optional[Callable[[str], object]]
 
     def holds(self, node: str, role: str, address: Optional[str]) -> bool:
         match = self.match
-        if match.name and not any(fnmatch.fnmatchcase(node, pattern) for pattern in match.name):
+        if self.named is not None and not self.named(node):
             return False
         if match.role and role not in match.role:
             return False
@@ -87,9 +89,11 @@ class Resolver:
         self.catalog = catalog
         self.report = Report()
         self._bases: dict[tuple[str, tuple[str, ...]], Optional[Base]] = {}
-        self._typed: dict[tuple[str, int], Any] = {}
+        self._typed: dict[tuple[str, int], tuple[Any, bool]] = {}
+        self._broken: dict[int, set[str]] = {}
         self._kept: list[Node] = []
         self._steps_checked: set[int] = set()
+        self._releases: dict[str, Release] = {}
         self._defaults = catalog.defaults(self.report)
         self._site = _without(source.top, _NOT_LAYERED)
         self.site_name = _text(source.top.get("site")) or "site"
@@ -119,15 +123,23 @@ class Resolver:
         base = self._base(role, (), mark or Mark(self.source.file))
         if base is None:
             return None
-        before = len(self.report)
         sections = self._sections(base, None, "")
-        nics = role_nics(sections["network"])
-        return None if self._failed(before) else self._plan(role, base.role, None, nics, sections, base.tree)
+        if self._broken.get(id(base)):
+            return None
+        return self._plan(role, base.role, None, role_nics(sections["network"]), sections, lambda: base.tree)
 
     def node_plan(self, name: str) -> Optional[Plan]:
         """The plan of one node, or None when its layers have problems."""
+        # A report of its own: a problem told before, in a layer that many nodes share, is still a problem of this node.
+        whole, self.report = self.report, Report()
+        try:
+            return self._node_plan(name)
+        finally:
+            whole.extend(self.report)
+            self.report = whole
+
+    def _node_plan(self, name: str) -> Optional[Plan]:
         node = self.source.nodes.get(name)
-        before = len(self.report)
         where = f"nodes.{name if name.isprintable() else ascii(name)}"
         try:
             hostname(name)
@@ -144,10 +156,13 @@ class Resolver:
             self._loose_keys(node, where)
             return None
         sections = self._sections(base, node, where)
-        nics, identity = node_nics(name, node, where, sections["network"], self.report)
-        if self._failed(before):
+        if self._broken.get(id(base), set()) - node.entries.keys():
+            self._loose_keys(node, where)
             return None
-        return self._plan(name, base.role, identity, nics, sections, merge(base.tree, node))
+        nics, identity = node_nics(name, node, where, sections["network"], self.report)
+        if self.report:
+            return None
+        return self._plan(name, base.role, identity, nics, sections, lambda: merge(base.tree, node))
 
     def layers(self, name: str) -> tuple[NamedLayer, ...]:
         """The layers of a node or role, lowest first, each as it was written."""
@@ -197,7 +212,8 @@ class Resolver:
                 self.report.add(MISSING, groups.keys[name], f"groups.{name}: 'match' is missing", "name, role or network of its nodes")
                 continue
             networks = tuple(ipaddress.ip_network(n) for n in typed.match.network)
-            yield _Group(name, typed.match, typed.priority or 0, _without(tree, _GROUP_ONLY), networks)
+            named = re.compile("|".join(map(fnmatch.translate, typed.match.name))).match if typed.match.name else None
+            yield _Group(name, typed.match, typed.priority or 0, _without(tree, _GROUP_ONLY), networks, named)
 
     def _node_base(self, name: str, node: Mapping, where: str) -> Optional[Base]:
         role_node = node.get("role")
@@ -252,13 +268,15 @@ class Resolver:
     # -- sections ------------------------------------------------------------------------------------------------
 
     def _sections(self, base: Base, node: Optional[Mapping], where: str) -> dict[str, Any]:
-        if not base.sections:
-            # A key the base lacks is an empty section of its own.
-            for key, spec in specs(Layer).items():
-                base.sections[key] = self._section(key, spec, base.tree.get(key), base.tree.mark)
+        # A section that this node's own layer changes is typed with it, never without: its parts may only be right together.
+        own = node.entries.keys() if node is not None else frozenset()
+        for key in specs(Layer).keys() - base.sections.keys() - own:
+            base.sections[key], right = self._section(key, specs(Layer)[key], base.tree.get(key))
+            if not right:
+                self._broken.setdefault(id(base), set()).add(key)
         if node is None:
             return base.sections
-        changed = {}
+        changed: dict[str, Any] = {}
         for key, child in node:
             if key in IDENTITY:
                 continue
@@ -267,34 +285,32 @@ class Resolver:
                 known = (*specs(NodeLayer),)
                 self.report.add(UNKNOWN_KEY, node.keys[key], f"unknown key '{ascii(key)[1:-1][:60]}' in {where}", did_you_mean(key, known))
                 continue
-            below = base.tree.get(key)
-            merged = merge(below, child) if isinstance(below, Mapping) and isinstance(child, Mapping) else child
-            changed[key] = grammar.value(spec, merged, f"{where}.{key}", self.report)
-        return {**base.sections, **changed} if changed else base.sections
+            changed[key] = grammar.value(spec, lay(base.tree.get(key), child), f"{where}.{key}", self.report)
+        return {**base.sections, **changed}
 
-    def _section(self, key: str, spec: grammar.Spec, node: Optional[Node], mark: Mark) -> Any:
+    def _section(self, key: str, spec: grammar.Spec, node: Optional[Node]) -> tuple[Any, bool]:
+        """A section's value, and whether nothing is wrong with it."""
         if node is None:
             if spec.shape == "list":
-                return ()
+                return (), True
             if spec.shape == "table":
-                return grammar.NOTHING
-            return spec.of() if isinstance(spec.of, type) else None
+                return grammar.NOTHING, True
+            return (spec.of() if isinstance(spec.of, type) else None), True
         cached = (key, id(node))
         if cached not in self._typed:
             self._kept.append(node)
-            self._typed[cached] = grammar.value(spec, node, key, self.report)
+            report = Report()
+            self._typed[cached] = grammar.value(spec, node, key, report), not report
+            self.report.extend(report)
         return self._typed[cached]
 
     def _loose_keys(self, node: Mapping, where: str) -> None:
         build(NodeLayer, node, where, self.report, partial=True)
 
-    def _failed(self, before: int) -> bool:
-        return len(self.report) > before
-
-    def _plan(self, name: str, role: str, node: Optional[NodeId], nics: Any, sections: dict[str, Any], tree: Mapping) -> Optional[Plan]:
-        mark = tree.key_mark("release")
+    def _plan(self, name: str, role: str, node: Optional[NodeId], nics: Any, sections: dict[str, Any], tree: Callable[[], Mapping]) -> Optional[Plan]:
+        named = sections["release"]
         try:
-            release = self.catalog.release(sections["release"], mark, self.report)
+            release = self._releases.get(named) or self.catalog.release(named, tree().key_mark("release"), self.report)
         except KfimageError as error:
             self.report.extend(error.report)
             return None
@@ -302,10 +318,12 @@ class Resolver:
         if id(steps) not in self._steps_checked:
             self._steps_checked.add(id(steps))
             self._kept.append(steps)
-            self._check_steps(steps, tree)
+            self._check_steps(steps, tree())
         if release is None:
             return None
-        return Plan(**{**sections, "release": release}, name=name, role=role, site=self.site_name, node=node, nics=nics)
+        self._releases[named] = release
+        own = {"name": name, "role": role, "site": self.site_name, "node": node, "release": release, "nics": nics}
+        return grammar.whole(Plan, {**sections, **own})
 
     def _check_steps(self, steps: tuple[str, ...], tree: Mapping) -> None:
         node = tree.get("steps")

@@ -78,7 +78,8 @@ def _read_csv(wanted: NodesFrom, mark: Mark, folder: Folder, nodes: Mapping, rep
     if text is None:
         return
     rows = csv.reader(io.StringIO(text), delimiter=_delimiter(text), strict=True)
-    lines = text.splitlines()
+    # Not splitlines(): the csv module knows no line break but these, and a place must be counted as an editor counts.
+    lines = text.split("\n")
     keys: Optional[list[str]] = None
     before = 0
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -50,7 +49,7 @@ def write(path: str, mode: str, data: bytes) -> Carried:
 
 def base64_lines(data: bytes) -> str:
     """Base64 in lines of 76, with a final line break."""
-    return "".join(line + "\n" for line in textwrap.wrap(base64.b64encode(data).decode("ascii"), 76)) or "\n"
+    return base64.encodebytes(data).decode("ascii") or "\n"
 
 
 def _decoded(path: str, mode: str, encoded: str) -> Block:

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Union
 
 from kfimage.catalog import Catalog
 from kfimage.model import Plan
@@ -30,10 +31,20 @@ class Kickstarts:
         self._templates = templates
         self._views = views
         self._sections: dict[str, tuple[tuple[Section, bool], ...]] = {}
+        self._shared: dict[tuple[int, ...], tuple[object, tuple[Union[Piece, Section], ...]]] = {}
 
     def pieces(self, plan: Plan) -> tuple[Piece, ...]:
         """The sections of a plan's kickstart, in order."""
-        return tuple(Piece(section, self._views.text(plan, section), own) for section, own in self.sections(plan.release.name))
+        return tuple([p if isinstance(p, Piece) else Piece(p, self._views.text(plan, p), True) for p in self._common(plan)])
+
+    def _common(self, plan: Plan) -> tuple[Union[Piece, Section], ...]:
+        # By identity, as in view.py: one look-up for all the sections that plans with the same parts have in common.
+        parts = plan.shared
+        key = tuple(map(id, parts))
+        if key not in self._shared:
+            sections = self.sections(plan.release.name)
+            self._shared[key] = (parts, tuple(s if own else Piece(s, self._views.text(plan, s), False) for s, own in sections))
+        return self._shared[key][1]
 
     def sections(self, release: str) -> tuple[tuple[Section, bool], ...]:
         """The compiled sections of a release, and whether each one's text belongs to a single node."""
@@ -51,7 +62,7 @@ class Shapes:
     """Tells which kickstarts are one and the same but for who the nodes are."""
 
     def __init__(self) -> None:
-        self._digests: dict[int, tuple[object, bytes]] = {}
+        self._shared: dict[tuple[int, ...], tuple[object, bytes]] = {}
 
     def of(self, plan: Plan, pieces: tuple[Piece, ...]) -> str:
         """A digest that two plans share exactly when they and their kickstarts differ in nothing but who the nodes are.
@@ -61,21 +72,20 @@ class Shapes:
         shape, be it in the text or in the plan: a value that a template forgot must not hide behind an equal text.
         """
         blank = masked(plan)
-        found = hashlib.sha256()
-        for part, value in vars(plan).items():
-            if part not in ("name", "node", "nics"):
-                found.update(self._digest(value))
+        found = hashlib.sha256(self._common(plan, pieces))
         found.update(blank(repr(plan.nics)).encode())
         for piece in pieces:
-            found.update(blank(piece.text).encode() if piece.own else self._digest(piece.text))
+            if piece.own:
+                found.update(blank(piece.text).encode())
         return found.hexdigest()
 
-    def _digest(self, part: object) -> bytes:
-        # By identity: plans share their parts, kickstarts their texts. The part is kept, for an id lives no longer than it.
-        found = self._digests.get(id(part))
-        if found is None:
-            found = self._digests[id(part)] = (part, hashlib.sha256(repr(part).encode()).digest())
-        return found[1]
+    def _common(self, plan: Plan, pieces: tuple[Piece, ...]) -> bytes:
+        parts = plan.shared
+        key = tuple(map(id, parts))
+        if key not in self._shared:
+            texts = [None if piece.own else piece.text for piece in pieces]
+            self._shared[key] = (parts, hashlib.sha256(repr((parts, texts)).encode()).digest())
+        return self._shared[key][1]
 
 
 def masked(plan: Plan) -> Callable[[str], str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from kfimage.model import Nic, Plan, Vlan
-from kfimage.render.firewall import openings
 from kfimage.render.carry import placeholder
+from kfimage.render.firewall import openings
 from kfimage.render.templates import Block, ks
 
 

@@ -49,13 +49,13 @@ class Payload:
         """The %post lines that bring the payload onto the node: from boot.url, or out of the kickstart itself."""
         tar = "/var/lib/kfimage/payload.tar"
         if self.by_url(plan):
-            proxy = '--noproxy "*" '
-            get = f"curl --fail --silent --show-error --location {proxy}--retry 5 --retry-connrefused --max-time 300 --output {tar} {plan.boot.url}/{self.path}\n"
+            get = f"fetch {plan.boot.url}/{self.path} {tar}\n"
         else:
             get = f"base64 -d > {tar} <<'KF_END'\n{base64_lines(self.tar)}KF_END\n"
         return Block(
             f"install -d -m 0755 /var/lib/kfimage\n{get}"
-            f"printf '%s  %s\\n' {self.sha256} {tar} | sha256sum --check --quiet -\n"
+            f"printf '%s  %s\\n' {self.sha256} {tar} | sha256sum --check --quiet - ||\n"
+            f"    stop 'the first-boot payload is not the one of this kickstart' 'render again, and copy kickstart/ and firstboot/ together'\n"
             f"tar --extract --no-same-owner --preserve-permissions --directory / --file {tar}\n"
         )
 
@@ -72,7 +72,7 @@ def _files(catalog: Catalog) -> dict[str, tuple[bytes, int]]:
             data = folder.read(f"firstboot/{path}")
             if where is None or data is None:
                 continue
-            script = path in ("step", "report") or path.endswith("run.sh") or path.endswith("install.sh") or data[:2] == b"#!"
+            script = path in ("step", "report") or path.endswith(("run.sh", "install.sh")) or data[:2] == b"#!"
             found[where] = (data, 0o755 if script and path != "lib.sh" else 0o644)
     return dict(sorted(found.items()))
 

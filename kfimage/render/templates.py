@@ -11,6 +11,13 @@ import jinja2
 from jinja2 import nodes
 
 from kfimage.catalog import Catalog
+from kfimage.errors import ERROR, KfimageError, Mark, Report, define
+
+FAULTY = define(
+    "KF1010", ERROR, "a kickstart section that cannot be rendered",
+    why="A template that names what a plan does not have, or prints what has no place on a line, would leave a gap or a wrong line.",
+    fix="templates print parts of `plan`, one line of text or a number each; the built-in sections under kickstart/sections show how",
+)
 
 
 class Block(str):
@@ -58,6 +65,23 @@ class Section:
     title: str
     guide: tuple[int, ...]
     render: Callable[[Any], str]
+    shown: str = ""
+
+    def fault(self, error: Exception) -> KfimageError:
+        """What went wrong while this section was rendered, at its line."""
+        return _fault(self.shown or self.path, error)
+
+
+def _fault(shown: str, error: Exception) -> KfimageError:
+    line = getattr(error, "lineno", None) or 0
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == "<template>":
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    report = Report()
+    report.add(FAULTY, Mark(shown, line, 1 if line else 0), str(getattr(error, "message", None) or error))
+    return KfimageError(report)
 
 
 class Templates:
@@ -77,26 +101,33 @@ class Templates:
         return found[0].decode("utf-8") if found else None
 
     def section(self, path: str) -> Section:
-        """A template by path. Raises ValueError when it uses anything but parts of `plan`."""
+        """A template by path. Raises KfimageError when it is no template, or uses anything but parts of `plan`."""
         if path not in self._sections:
-            source = self._source(path)
-            if source is None:
+            found = self.catalog.find(path)
+            if found is None:
                 raise KeyError(path)
-            template = self.environment.from_string(self.environment.parse(source, path, path))
+            shown = found[1]
+            try:
+                source = found[0].decode("utf-8")
+                tree = self.environment.parse(source, path, path)
+                reads = _reads(tree)
+                template = self.environment.from_string(tree)
+            except (jinja2.TemplateError, ValueError) as error:
+                raise _fault(shown, error) from error
             title, guide = _about(source)
             name = path.rsplit("/", 1)[-1]
-            self._sections[path] = Section(name, path, self._reads(source, path), title, guide, lambda plan: template.render(plan=plan))
+            self._sections[path] = Section(name, path, reads, title, guide, lambda plan: template.render(plan=plan), shown)
         return self._sections[path]
 
-    def _reads(self, source: str, path: str) -> tuple[str, ...]:
-        """The attributes of `plan` a template reads; a bare `plan` would hide what its text depends on."""
-        tree = self.environment.parse(source, path, path)
-        inner = {id(get.node) for get in tree.find_all(nodes.Getattr) if isinstance(get.node, nodes.Name) and get.node.name == "plan"}
-        for name in tree.find_all(nodes.Name):
-            if name.name == "plan" and name.ctx == "load" and id(name) not in inner:
-                raise ValueError(f"{path}:{name.lineno}: 'plan' alone; read a part of it, as in plan.time")
-        reads = {get.attr for get in tree.find_all(nodes.Getattr) if isinstance(get.node, nodes.Name) and get.node.name == "plan"}
-        return tuple(sorted(reads))
+
+def _reads(tree: nodes.Template) -> tuple[str, ...]:
+    """The attributes of `plan` a template reads; a bare `plan` would hide what its text depends on."""
+    gets = [get for get in tree.find_all(nodes.Getattr) if isinstance(get.node, nodes.Name) and get.node.name == "plan"]
+    inner = {id(get.node) for get in gets}
+    for name in tree.find_all(nodes.Name):
+        if name.name == "plan" and name.ctx == "load" and id(name) not in inner:
+            raise jinja2.TemplateSyntaxError("'plan' alone; read a part of it, as in plan.time", name.lineno)
+    return tuple(sorted({get.attr for get in gets}))
 
 
 def _about(source: str) -> tuple[str, tuple[int, ...]]:

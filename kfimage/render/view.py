@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jinja2
+
 from kfimage.lock import Lock
 from kfimage.model import Plan
 from kfimage.render import facts, network, storage
@@ -59,8 +61,11 @@ class Views:
 
     def text(self, plan: Plan, section: Section) -> str:
         """A section's text, rendered once for each distinct set of the parts it reads."""
-        parts = tuple(self.value(plan, name) for name in section.reads)
-        text: str = self._keep((section.path, *map(id, parts)), parts, lambda: section.render(View(self, plan)))
+        try:
+            parts = tuple(self.value(plan, name) for name in section.reads)
+            text: str = self._keep((section.path, *map(id, parts)), parts, lambda: section.render(View(self, plan)))
+        except (jinja2.TemplateError, TypeError, ValueError, AttributeError) as error:
+            raise section.fault(error) from error
         return text
 
     def _keep(self, key: Any, parts: Any, make: Callable[[], Any]) -> Any:

@@ -3,42 +3,77 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Callable, Optional
 
-from kfimage.artefact import Artefact, index
+from kfimage.artefact import Artefact, index_of, line
+from kfimage.sinks.memory import FILE, Memory
 
 
-def write(root: Path, artefacts: Iterable[Artefact], head: dict[str, object]) -> tuple[int, int]:
+def write(
+    root: Path, artefacts: Iterable[Artefact], head: dict[str, object], *,
+    memory: Optional[Memory] = None, remember: Optional[Callable[[bytes], bytes]] = None,
+) -> tuple[int, int]:
     """Make `root` hold exactly these artefacts among those kfimage wrote there; returns (files, files written).
 
-    Files that an earlier index.json lists and this tree does not have are removed. Other files are left alone.
+    Artefacts are taken one by one, so that a large tree never lies in memory whole; files that `memory` left in place
+    meanwhile stay. Files that an earlier index.json lists and this tree does not have are removed, other files are left
+    alone. `remember` makes the next run's memory from the bytes of index.json.
     """
-    before = _listed(root)
-    entries, changed = [], 0
+    memory = memory or Memory(root, "")
+    gone = memory.listed()
+    lines: dict[str, str] = {}
+    changed = 0
     made: set[str] = set()
     for artefact in artefacts:
         entry = artefact.entry()
-        entries.append(entry)
-        path = root / artefact.path
-        old = before.pop(artefact.path, None)
+        lines[artefact.path] = line(entry)
+        path = f"{root}/{artefact.path}"
+        old = gone.pop(artefact.path, None)
         if old == entry and _same(path, artefact):
             continue
         folder = os.path.dirname(path)
         if folder not in made:
             os.makedirs(folder, exist_ok=True)
             made.add(folder)
-        _put(str(path), artefact.content, artefact.mode)
+        _put(path, artefact.content, artefact.mode)
         changed += 1
-    for path in before:
-        (root / path).unlink(missing_ok=True)
-    _put(str(root / "index.json"), index(entries, head), 0o644)
-    return len(entries), changed
+    left = memory.left()
+    lines.update(left)
+    _remove(root, gone.keys() - left.keys())
+    content = index_of(lines, head)
+    if remember is not None:
+        _put(str(root / FILE), remember(content), 0o644)
+    else:
+        (root / FILE).unlink(missing_ok=True)
+    _put(str(root / "index.json"), content, 0o644)
+    return len(lines), changed
+
+
+def _remove(root: Path, paths: Iterable[str]) -> None:
+    """Remove files below `root`; not through a link that leads out of it, and not what is no file."""
+    top = os.path.realpath(root)
+    for path in paths:
+        folder = os.path.realpath(root / os.path.dirname(path))
+        if folder != top and not folder.startswith(top.rstrip("/") + "/"):
+            continue
+        try:
+            os.unlink(f"{folder}/{os.path.basename(path)}")
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError, ValueError):
+            continue
 
 
 def _put(path: str, content: bytes, mode: int) -> None:
     beside = path + ".new"
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    try:
+        handle = os.open(beside, flags, mode)
+    except FileExistsError:
+        # What a killed run left, or a link somebody laid there: never written through.
+        os.unlink(beside)
+        handle = os.open(beside, flags, mode)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -50,18 +85,9 @@ def _put(path: str, content: bytes, mode: int) -> None:
         raise
 
 
-def _same(path: Path, artefact: Artefact) -> bool:
+def _same(path: str, artefact: Artefact) -> bool:
     try:
-        return path.read_bytes() == artefact.content and path.stat().st_mode & 0o777 == artefact.mode
+        with open(path, "rb") as file:
+            return os.lstat(path).st_mode == stat.S_IFREG | artefact.mode and file.read() == artefact.content
     except OSError:
         return False
-
-
-def _listed(root: Path) -> dict[str, dict[str, object]]:
-    import json
-
-    try:
-        found = json.loads((root / "index.json").read_bytes())
-        return {entry["path"]: entry for entry in found["artefacts"]}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}

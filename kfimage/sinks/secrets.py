@@ -71,22 +71,32 @@ class Secrets:
 
         return replace(artefact, content=_PLACEHOLDER.sub(put, artefact.content), mode=0o600)
 
-    def search(self, artefacts: Iterable[Artefact]) -> None:
-        """Report every artefact that holds a secret's bytes, plain, base64 or percent-encoded; a placeholder is none."""
+    def prove(self, artefacts: Iterable[Artefact]) -> None:
+        """Report what cannot be filled in, and every artefact that holds a secret's bytes, plain, base64 or percent-encoded.
+
+        The artefacts are those of render, in which a waived secret is a placeholder.
+        """
+        if not self._plans:
+            return
+        forms = self._forms()
+        pattern = re.compile(b"|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))) if forms else None
+        for artefact in artefacts:
+            self.fill(artefact)
+            if pattern is None:
+                continue
+            # Carried files are base64 in lines of 76: without the line breaks no secret hides across two of them.
+            joined = artefact.content.replace(b"\n", b"")
+            for found in sorted({forms[m] for text in (artefact.content, joined) for m in pattern.findall(text)}):
+                self.report.add(LEAK, Mark(artefact.path), f"the bytes of {found} stand in this file")
+
+    def _forms(self) -> dict[bytes, str]:
         wanted: dict[bytes, str] = {}
         for plan in self._plans.values():
             for name, ref in references(plan).items():
                 secret = self._secret(ref)
                 if secret is not None and len(secret.reveal()) >= _SHORTEST:
                     wanted.update((form, name) for form in _forms(secret.reveal()))
-        if not wanted:
-            return
-        pattern = re.compile(b"|".join(re.escape(form) for form in sorted(wanted, key=len, reverse=True)))
-        for artefact in artefacts:
-            # Carried files are base64 in lines of 76: without the line breaks no secret hides across two of them.
-            joined = artefact.content.replace(b"\n", b"")
-            for found in sorted({wanted[m] for text in (artefact.content, joined) for m in pattern.findall(text)}):
-                self.report.add(LEAK, Mark(artefact.path), f"the bytes of {found} stand in this file")
+        return wanted
 
     def _value(self, name: str, ref: SecretRef, encoded: bool) -> bytes:
         secret = self._secret(ref)

@@ -208,7 +208,7 @@ _LINES: tuple[tuple[Check, str], ...] = (
     (TOOLKIT_FLOATS, r"^\s*nvidia-container-toolkit(-base)?\s*$"),
 )  # fmt: skip
 
-_WORTH_READING = ("selinux", "firewall", "<port", "<protocol", "devel:", "google", "kubernetes", "cri-o", "nvidia")
+_WORTH_READING = re.compile("selinux|firewall|<port|<protocol|devel:|google|kubernetes|cri-o|nvidia", re.I)
 
 
 def _commands(text: _Text) -> None:
@@ -221,10 +221,9 @@ def _commands(text: _Text) -> None:
 def _lines(text: _Text) -> None:
     bodies = ((0, text.script.text),) if text.kickstart else text.script.bodies
     for start, body in bodies:
-        lower = body.lower()
-        if not any(word in lower for word in _WORTH_READING):
-            continue  # a payload, say: half a megabyte of base64
         for line in re.finditer(r"[^\n]+", body):
+            if not _WORTH_READING.search(line.group()):
+                continue  # a payload, say: half a megabyte of base64
             for check, pattern in _LINES:
                 if re.search(pattern, line.group()):
                     text.add(check, start + line.start(), line.group().strip()[:60])

@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 import importlib
 import re
+import sys
+import types
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any, Optional
 
@@ -27,7 +29,8 @@ from kfimage.verify.kslint import (  # noqa: F401  (importing a theme registers 
     urls,
     whole,
 )
-from kfimage.verify.kslint.model import RULES, Command, Parsed, Section
+from kfimage.verify.kslint.model import RULES as RULES
+from kfimage.verify.kslint.model import Command, Parsed, Section
 from kfimage.verify.kslint.scan import UNREADABLE, OptionTable, Scan, option_table, redacted, scan
 
 __all__ = ["Command", "Parsed", "Section", "check_kickstart", "parse"]
@@ -70,6 +73,7 @@ def parse(text: str, path: str, handler: str = "RHEL8") -> tuple[Parsed, Report]
 def _pristine(name: str) -> tuple[Any, OptionTable, dict[int, Any]]:
     """A handler nothing was read with, its options, and the deepcopy memo that keeps its argument parsers shared."""
     # makeVersion() appends to sys.path on every call and imports each handler a second time: import it directly.
+    _postpone_loader()
     try:
         module = importlib.import_module(f"pykickstart.handlers.{name.lower()}")
     except ModuleNotFoundError as error:
@@ -77,6 +81,21 @@ def _pristine(name: str) -> tuple[Any, OptionTable, dict[int, Any]]:
     handler = getattr(module, f"{name}Handler")()
     parsers = [getattr(command, "op", None) for command in handler.commands.values()]
     return handler, option_table(handler), {id(parser): parser for parser in parsers if parser is not None}
+
+
+def _postpone_loader() -> None:
+    """Have pykickstart's loader of files and URLs imported when it is called: it imports requests, which takes as long as
+    the whole parser, and kfimage hands the parser lines and never a place to load from."""
+    name = "pykickstart.load"
+
+    def load_to_str(location: str) -> Any:
+        if sys.modules.get(name) is late:
+            del sys.modules[name]
+        return importlib.import_module(name).load_to_str(location)
+
+    late = types.ModuleType(name)
+    late.load_to_str = load_to_str  # type: ignore[attr-defined]
+    sys.modules.setdefault(name, late)
 
 
 class _Lines:
@@ -127,7 +146,7 @@ def _read(found: Scan, handler: Any) -> None:
         if "unknown section" in str(message):
             word = " ".join(str(message).split()[-1:])
             found.report.add(UNREADABLE, Mark(found.path, number), f"unknown section {word}")
-        elif not _is_vlan_noise(str(message), by_line.get(number)):
+        elif not _is_noise(str(message), by_line.get(number), found.commands):
             said = redacted(" ".join(str(message).split()), by_line.get(number), found.options)
             found.report.add(WARNED, Mark(found.path, number), said)
 
@@ -143,6 +162,11 @@ def _read(found: Scan, handler: Any) -> None:
         guarded(reader._stateMachine, lines)
 
 
-def _is_vlan_noise(message: str, command: Optional[Command]) -> bool:
-    # `--device=bond0 --vlanid=120` is the documented way to put a VLAN on bond0; pykickstart takes it for a repeat.
-    return command is not None and command.has("--vlanid") and "network device" in message
+def _is_noise(message: str, command: Optional[Command], commands: Iterable[Command]) -> bool:
+    """Whether pykickstart takes for a repeat what is the documented way to say two things."""
+    if command is None:
+        return False
+    # `--device=bond0 --vlanid=120` puts a VLAN on bond0, and each further `sshkey` of a user adds a key.
+    if command.name == "sshkey" and "ssh user" in message:
+        return not any(other.line < command.line and other.args == command.args for other in commands)
+    return command.has("--vlanid") and "network device" in message

@@ -7,6 +7,7 @@ from typing import Any
 from kfimage.errors import ERROR, Mark, Report, define
 from kfimage.model import Nic, Plan, Vlan
 from kfimage.render import network
+from kfimage.render.firewall import openings
 
 DIFFERS = define(
     "KF2900", ERROR, "the kickstart does not mean what its plan says",
@@ -76,7 +77,7 @@ def _firewall(handler: Any, plan: Plan, same: Any) -> None:
     if plan.firewall.mode == "disabled":
         same("firewall", bool(understood.enabled), False)
         return
-    opened = network.openings(plan.firewall, plan.calico, plan.kubernetes)
+    opened = openings(plan.firewall, plan.calico, plan.kubernetes)
     ports = {*opened.ports, *(() if opened.cluster else opened.cluster_ports)}
     same("firewall", bool(understood.enabled), True)
     same("firewall --port", sorted(understood.ports), sorted(p.replace("/", ":") for p in ports))

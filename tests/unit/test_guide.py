@@ -16,7 +16,6 @@ FIXTURES = ROOT / "tests" / "checks"
 IDS = sorted(check for check in CHECKS if check.startswith("KF6"))
 
 # The commands as the guide has them, with the blanks at the ends of its lines; step 13 mixes prose and commands.
-# ruff: noqa: E501
 GUIDE = {
     1: """\
 swapoff -a

@@ -102,7 +102,7 @@ def expected_line(text: str, name: str) -> int:
 
 
 def test_fixtures_and_checks_are_the_same_set() -> None:
-    assert sorted(name for name in CHECKS if name.startswith("KF2")) == IDS
+    assert sorted(name for name in CHECKS if name.startswith("KF2") and name != "KF2900") == IDS
 
 
 @pytest.mark.parametrize("name", IDS)

@@ -16,7 +16,7 @@ from kfimage.verify.shell import check_script
 
 ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "tests" / "checks"
-IDS = sorted(check for check in CHECKS if check.startswith("KF4"))
+IDS = sorted(check for check in CHECKS if check.startswith("KF4") and check != "KF4900")
 
 
 def found(place: Path, check: str) -> set[str]:

@@ -90,18 +90,28 @@ for repo in "${repos[@]}"; do
 done
 rm -rf "$work"
 
+log=$ROOT/var/log/kfimage-dnf.log
+# why: dnf's own words: the first line that names a cause, then its last word.
+why() {
+    {
+        grep -m1 -E 'is not signed$|^Public key for .* is not installed|^  - (Status code|Curl error)|^\[FAILED\]|^ *Problem|already running' "$log" || true
+        grep '^Error: ' "$log" | tail -n1 || true
+    } | sed 's/^[ -]*//' | paste -sd ';' | sed 's/;/; /'
+}
+
 if ((${#pins[@]})) && [[ -n $(missing) ]]; then
-    log=$ROOT/var/log/kfimage-dnf.log
     mkdir -p "${log%/*}"
     dnf -y --setopt=install_weak_deps=False --setopt=retries=5 --setopt=timeout=60 --disableexcludes=all install "${pins[@]}" \
         </dev/null 2>&1 | tee "$log" >&2 ||
-        die "dnf could not install the pinned packages: ${pins[*]}" \
+        die "dnf could not install the pinned packages ${pins[*]}: $(why)" \
             "read /var/log/kfimage-dnf.log; 'Unable to find a match' means the repository does not have that version"
-    # dnf ends with 0 when a package's script failed: the files are there, what the script does is not.
-    if grep -qiE 'scriptlet (failed|failure)|error in [a-z]+ scriptlet' "$log"; then
-        die "a package's script failed: $(grep -m1 -iE 'scriptlet (failed|failure)|error in [a-z]+ scriptlet' "$log")" \
-            "read /var/log/kfimage-dnf.log; then dnf reinstall that package"
-    fi
+fi
+# dnf ends with 0 when a package's script failed: the files are there, what the script does is not. Nor does it become right
+# by running this a second time, when nothing is missing any more.
+failure='scriptlet (failed|failure)|error in [a-z]+ scriptlet'
+if [[ -f $log ]] && grep -qiE "$failure" "$log"; then
+    die "a package's script failed: $(grep -m1 -iE "$failure" "$log")" \
+        "read /var/log/kfimage-dnf.log; dnf reinstall that package; when its script ends well, rm /var/log/kfimage-dnf.log"
 fi
 left=$(missing | tr '\n' ' ')
 [[ -z $left ]] || die "not installed after dnf said yes: $left" "rpm -qa | sort; is another version there?"

@@ -60,7 +60,7 @@ HEADERS: OptionTable = {
     "%traceback": _SCRIPT_OPTIONS,
     "%addon": {"--reserve-mb": True},
     "%packages": {
-        **{"--inst-langs": True, "--instLangs": True, "--retries": True, "--timeout": True},
+        "--inst-langs": True, "--instLangs": True, "--retries": True, "--timeout": True,
         **dict.fromkeys(("--default", "--excludedocs", "--ignoremissing", "--nocore", "--multilib"), False),
         **dict.fromkeys(("--exclude-weakdeps", "--excludeWeakdeps", "--ignorebroken"), False),
     },
