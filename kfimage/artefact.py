@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-KINDS = ("kickstart", "payload", "firstboot", "netboot", "index")
+KINDS = ("kickstart", "payload", "firstboot", "netboot", "export", "index")
 
 
 @dataclass(frozen=True)

@@ -209,6 +209,10 @@ def _check_links(name: str, nic: Interface, interfaces: dict[str, Interface], tr
             report.add(LINK, _mark(here, "mode"), f"{path}: no interface is a port of this {key}", f"give at least one interface {{{key}: {name}}}")
         for option in sorted(set(nic.options) - _OPTIONS[key]):
             report.add(LINK, _mark(at(here, "options"), option), f"{path}.options: '{option}' is no {key} option", did_you_mean(option, _OPTIONS[key]))
+        for option, value in nic.options.items():
+            # A comma or '=' would make another option of the rest; only a list of addresses holds commas, and then ';' separates.
+            if "=" in value or ("," in value and option != "arp_ip_target"):
+                report.add(LINK, _mark(at(here, "options"), option), f"{path}.options.{option}: '{value}' is not one value", "one value for each option")
         if nic.mac:
             report.add(LINK, _mark(here, "mac"), f"{path}: a {key} has no MAC of its own", "give the MACs of its ports")
     elif nic.options:

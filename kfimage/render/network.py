@@ -37,9 +37,13 @@ def _line(nic: Nic, ports: list[str]) -> str:
             words.append(f"--bridgeopts={','.join(f'{k}={v}' for k, v in nic.options.items())}")
     elif nic.mode:
         options = {"mode": nic.mode, **nic.options}
-        options.setdefault("miimon", "100")
+        if not any(name.startswith("arp_") for name in options):
+            # The driver takes one of the two ways to watch a link, not both.
+            options.setdefault("miimon", "100")
         words.append(f"--bondslaves={','.join(ports)}")
-        words.append(f"--bondopts={','.join(f'{k}={v}' for k, v in options.items())}")
+        # RHEL's own rule: with a comma inside a value, semicolons stand between the options.
+        between = ";" if any("," in value for value in options.values()) else ","
+        words.append(f"--bondopts={between.join(f'{k}={v}' for k, v in options.items())}")
     return " ".join(words + _addressing(nic, nic.ipv6))
 
 

@@ -108,7 +108,7 @@ def _understood(device: Any) -> dict[str, object]:
 
 
 def _mode(options: str) -> str:
-    words = dict(pair.partition("=")[::2] for pair in options.replace(";", ",").split(","))
+    words = dict(pair.partition("=")[::2] for pair in options.split(";" if ";" in options else ","))
     return words.get("mode", "")
 
 

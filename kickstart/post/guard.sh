@@ -24,11 +24,11 @@ stop() {
 
 # fetch URL FILE: curl 7.61 does not try again when a connection breaks in the middle. Never through the site's proxy.
 fetch() {
-    local try
-    for try in 1 2 3 4 5 6; do
+    local pause
+    for pause in 1 2 4 8 0; do
         if curl --fail --silent --show-error --location --noproxy '*' --connect-timeout 15 --speed-limit 1024 --speed-time 60 \
             --output "$2" --url "$1"; then return; fi
-        sleep "$try"
+        sleep "$pause"
     done
     stop "cannot fetch $1" "curl -I $1; is the boot server up, and does it hold the tree of this very rendering?"
 }
@@ -55,7 +55,7 @@ tell() {
     local url text
     url=$(fact KF_REPORT_URL)
     [[ -n $url ]] || return 0
-    text=$({ printf '%s\n' "$failed_at" && reasons; } | tr '\n' ';' | tr -d '\000-\037' | sed 's/[\\"]/\\&/g; s/;$//; s/;/; /g')
+    text=$({ printf '%s\n' "$failed_at" && reasons; } | tr -d '\000-\011\013-\037' | sed ':a;$!{N;ba};s/\n/; /g;s/[\\"]/\\&/g')
     printf '{"node":"%s","step":"install","state":"failed","message":"%s"}\n' "$(fact KF_NODE)" "$text" |
         curl --silent --show-error --fail --max-time 20 --header 'Content-Type: application/json' \
             --output /dev/null --data-binary @- "$url" || printf 'kfimage: the report could not be sent\n' >&2

@@ -131,7 +131,7 @@ def test_secrets_that_render_refuses_to_fill_in(data: Optional[bytes], check: st
 def test_a_secret_in_a_file_is_found(tmp_path: Path) -> None:
     (tmp_path / "auth.json").write_bytes(b'{"auths": {"registry.lab": {"auth": "b3BzOm5vdC1hLXNlY3JldA=="}}}\n')
     secrets, owner = secrets_of("kfimage: 1\nsite: lab\ncrio: {pull_credentials: {file: auth.json}}\n", tmp_path)
-    secrets.search(
+    secrets.prove(
         [
             Artefact("kickstart/x.ks", "kickstart", (tmp_path / "auth.json").read_bytes(), 0o644, owner),
             Artefact("netboot/x", "netboot", b"x"),

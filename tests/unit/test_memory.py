@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import time
+from dataclasses import fields
 from pathlib import Path
 from typing import Callable
 
@@ -181,3 +182,12 @@ def test_findings_are_told_every_time(lab: Lab) -> None:
     told = [lab.run().err.split("wrote")[0] for _ in range(2)]
     assert "KF2105" in told[0] and told[0] == told[1]
     assert json.loads((lab.tree / "index.json").read_bytes())["findings"] in told[1]
+
+
+def test_a_plan_has_every_field_and_no_other(lab: Lab) -> None:
+    """Plans and interfaces are made without their __init__ (grammar.whole), which would have looked at that."""
+    import kit
+
+    for plan in kit.pipeline(lab.folder.joinpath("site.yaml").read_bytes(), lab.folder).plans():
+        for struct in (plan, *plan.nics):
+            assert set(vars(struct)) == {field.name for field in fields(struct)}

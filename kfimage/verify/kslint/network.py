@@ -249,7 +249,7 @@ def masters(parsed: Parsed, report: Report) -> None:
         for options, slaves in _MASTERS:
             if command.has(options) and not commas(command.get(slaves)):
                 report.add(NO_SLAVES, parsed.at(command, options), f"{options} without {slaves}")
-        for pair in re.split(r"[,;]", command.get("--bondopts") or ""):
+        for pair in re.split(";" if ";" in (command.get("--bondopts") or "") else ",", command.get("--bondopts") or ""):
             fault = _bond_fault(pair.strip())
             if fault:
                 report.add(BOND_OPTION, parsed.at(command, pair), fault)
