@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Optional
 
-from kfimage import advice, fleet
+from kfimage import __version__, advice, exports, fleet
 from kfimage.artefact import Artefact
 from kfimage.catalog import Catalog
 from kfimage.errors import KfimageError, Report
+from kfimage.exports import made
 from kfimage.inputs import Inputs
 from kfimage.located import Scalar, at
 from kfimage.model import Plan
@@ -104,7 +105,9 @@ class Pipeline:
             progress(done + 1)
         shellcheck = prover.shellcheck({stand.path: _generated(stand.pieces) for stand in stands})
         for stand in stands:
-            prover.prove(stand, {**facts.own(stand.plan), **facts.shared(stand.plan, renderer.views.lock)})
+            boot = netboot.node_artefacts(stand.plan)
+            prover.prove(stand, {**facts.own(stand.plan), **facts.shared(stand.plan, renderer.views.lock)}, boot)
+        prover.boot_files(netboot.default_artefacts(*self.others(plans)))
         for release in {plan.release.name: plan.release for plan in plans}.values():
             prover.payload(renderer.payload, self.catalog.units_table(release))
         shellcheck()
@@ -123,6 +126,13 @@ class Pipeline:
                 yield from netboot.node_artefacts(plan)
         yield from netboot.default_artefacts(*self.others(plans))
         yield from renderer.payload.artefacts()
+
+    def exporting(self, name: str, plans: Sequence[Plan]) -> tuple[exports.Export, made.Made]:
+        """Another tool's format and what it is made from; from here on every kickstart has the sections that tool needs."""
+        export, renderer = exports.load(name), self.renderer
+        renderer.extra = export.sections
+        generator, payload = f"kfimage {__version__}", renderer.payload.artefacts()[-1]
+        return export, made.Made(self.resolver.site_name, generator, plans, renderer.pieces, payload, self.resolver.where)
 
     def world(self) -> str:
         """The digest of everything but the plans themselves that files are made from."""
@@ -147,9 +157,12 @@ class Renderer:
         self.prover = Prover(catalog)
         self.inputs = Inputs(source.folder)
         self.made: dict[str, Made] = {}
+        self.extra: Callable[[Plan], tuple[Piece, ...]] = lambda plan: ()
 
     def pieces(self, plan: Plan) -> tuple[Piece, ...]:
-        return self.kickstarts.pieces(plan)
+        """A kickstart's sections in the order of their names, an export's own among them."""
+        found, extra = self.kickstarts.pieces(plan), self.extra(plan)
+        return tuple(sorted((*found, *extra), key=lambda piece: piece.section.name)) if extra else found
 
     def kickstart(self, plan: Plan) -> Artefact:
         """A plan's kickstart."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from kfimage.errors import ERROR, WARNING, Mark, Report, define
+from kfimage.errors import ERROR, WARNING, Mark, Report, define, did_you_mean
 
 BARE = define(
     "KF7001",
@@ -45,6 +45,30 @@ CARRIAGE = define(
     fix="save the file with Unix line ends",
 )
 
+UNKNOWN = define(
+    "KF7006",
+    ERROR,
+    "an inst. argument that RHEL 8.7's installer does not know",
+    why="It is ignored without a word, so what it was meant to do does not happen.",
+    fix="see the list of boot options of the release; did the name lose a letter?",
+    source="anaconda 33.16.7.12 docs/boot-options.rst and dracut scripts; facts/rhel.md 2.5",
+)
+TOO_LONG = define(
+    "KF7007",
+    ERROR,
+    "a kernel line longer than the kernel reads",
+    why="x86 kernels take 2047 characters and cut the rest off: the last arguments, BOOTIF among them, are lost.",
+    fix="shorten addresses, or move arguments of the installed system to kernel.args",
+    source="COMMAND_LINE_SIZE of arch/x86",
+)
+
+_KNOWN = frozenset(
+    """repo addrepo noverifyssl proxy stage2 stage2.all dd multilib ks ks.all ks.sendmac ks.sendsn ksstrict dhcpclass waitfornet lang singlelang
+    geoloc keymap cmdline graphical text noninteractive resolution vnc vncpassword vncconnect xdriver usefbx xtimeout sshd rescue updates nokill
+    loglevel noshell notmux syslog virtiolog zram extlinux leavebootorder nodmraid nompath gpt selinux nosave nonibftiscsiboot product variant
+    kdump_addon mediacheck debug""".split()
+)
+_INST = re.compile(r"(?<!\S)inst\.([A-Za-z0-9_.]+)")
 _WANTED = re.compile(
     r"(?i)\s*(?:(?:default|ontimeout)\s+(\S+)\s*$|set\s+default=[\"']?([^\"'\n$]*[^\"'\s$])|choose\s.*--default\s+(\S+))"
 )
@@ -67,7 +91,14 @@ def check_boot_file(text: str, path: str) -> Report:
             report.add(CARRIAGE, Mark(path, number, len(line)), "the line ends in a carriage return")
             break
     for number, line in enumerate(text.split("\n"), 1):
-        for found in _BARE.finditer(line) if _KERNEL.match(line) else ():
+        if not _KERNEL.match(line):
+            continue
+        if len(line.strip()) > 2047:
+            report.add(TOO_LONG, Mark(path, number, 2048), f"{len(line.strip())} characters")
+        for found in _INST.finditer(line):
+            if found[1] not in _KNOWN:
+                report.add(UNKNOWN, Mark(path, number, found.start() + 1), f"inst.{found[1]}", did_you_mean(found[1], _KNOWN))
+        for found in _BARE.finditer(line):
             report.add(BARE, Mark(path, number, found.start() + 1), f"{found[1]}= should be inst.{found[1]}=")
     _default(text, path, report)
     return report

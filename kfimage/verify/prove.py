@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from threading import Thread
 from typing import NamedTuple, Optional
 
+from kfimage.artefact import Artefact
 from kfimage.catalog import Catalog
 from kfimage.errors import ERROR, Mark, Report, define
 from kfimage.model import Plan
@@ -78,14 +79,19 @@ class Prover:
         if stand.first:
             self.prove(stand)
 
-    def prove(self, stand: Stand, facts: Optional[Mapping[str, str]] = None) -> None:
-        """Prove one kickstart; with the `facts` it writes, also that its steps find those they need."""
+    def prove(self, stand: Stand, facts: Optional[Mapping[str, str]] = None, boot: Iterable[Artefact] = ()) -> None:
+        """Prove one kickstart and its boot files; with the `facts` it writes, also that its steps find those they need."""
         found = self._read(stand.plan, stand.pieces, stand.path)
+        _boot_files(boot, found)
         if facts is not None:
             self._steps(stand.plan, facts, found)
         if not found:
             self._clean.add(stand.shape)
         self.report.extend(found)
+
+    def boot_files(self, files: Iterable[Artefact]) -> None:
+        """Prove boot files that are no node's own."""
+        _boot_files(files, self.report)
 
     def _read(self, plan: Plan, pieces: tuple[Piece, ...], path: str) -> Report:
         from kfimage.verify import kickstart, meaning
@@ -148,6 +154,13 @@ def _script(body: str, path: str, first: int, place: str) -> Report:
     found = shell.check_script(body, path, first_line=first, name=f"%{place}", place=place)
     found.extend(guide.check_text(body, path, first_line=first))
     return found
+
+
+def _boot_files(files: Iterable[Artefact], report: Report) -> None:
+    from kfimage.verify import netboot
+
+    for file in files:
+        report.extend(netboot.check_boot_file(file.content.decode("utf-8"), file.path))
 
 
 def prove_firstboot(files: Mapping[str, bytes], table_json: str, report: Report) -> None:
