@@ -12,7 +12,7 @@ from kfimage import kinds as k
 from kfimage.assets import Folder
 from kfimage.errors import ERROR, KfimageError, Mark, Report, define, did_you_mean
 from kfimage.grammar import build, listing, one
-from kfimage.located import Mapping, decode, parse
+from kfimage.located import Mapping, Scalar, decode, merge, parse
 from kfimage.lock import Lock
 from kfimage.lock import read as read_lock
 from kfimage.model import Release
@@ -43,6 +43,7 @@ class ReleaseFile:
     """release.yaml"""
 
     title: Optional[str] = one(k.line, "its name for people", required=True)
+    like: Optional[str] = one(k.name, "another release, whose keys hold where this one says nothing")
     os: Optional[_Os] = one(_Os, "how the installed system names itself", required=True)
     pykickstart: Optional[str] = one(k._pattern("handler", r"[A-Z]+[0-9]+", "is not a pykickstart handler", "as in RHEL8"), "pykickstart's handler", required=True)
     boot: Optional[_BootFiles] = one(_BootFiles, "boot files", required=True)
@@ -152,7 +153,16 @@ class Catalog:
         found = next((f for f in self.folders if f.read(path) is not None), None)
         if found is None:
             raise KeyError(path)
-        typed = build(cls, self._tree(found, path, report), "", report)
+        tree = self._tree(found, path, report)
+        like = tree.get("like")
+        if cls is ReleaseFile and isinstance(like, Scalar):
+            other = f"{_RELEASES}/{like.text}/release.yaml"
+            below = next((f for f in self.folders if f.read(other) is not None), None)
+            if below is None:
+                report.add(UNKNOWN_NAME, like.mark, f"no release '{like.text[:60]}'", did_you_mean(like.text, self.releases()))
+            else:
+                tree = merge(self._tree(below, other, report), tree)
+        typed = build(cls, tree, "", report)
         if report:
             raise KfimageError(report)
         return typed

@@ -10,7 +10,7 @@ from typing import Optional
 
 from kfimage.assets import Folder
 from kfimage.errors import ERROR, Mark, Report, define, did_you_mean
-from kfimage.grammar import build, specs
+from kfimage.grammar import WRONG_SHAPE, build, specs
 from kfimage.located import DUPLICATE, Mapping, Scalar, Sequence, decode, parse
 from kfimage.model import NodeLayer, NodesFrom
 
@@ -64,6 +64,8 @@ def read_site(data: bytes, file: str, folder: Optional[Folder], report: Report) 
                 report.add(DUPLICATE, written.keys[name], f"node '{name}' is already given at {nodes.keys[name]}")
                 continue
             nodes.put(name, node, written.keys[name])
+    elif written is not None and not (isinstance(written, Scalar) and written.empty):
+        report.add(WRONG_SHAPE, written.mark, "nodes: a mapping is needed, each node's name with what it is", "as in gpu-01: {role: gpu-worker}")
     return SiteSource(file, top, nodes, folder)
 
 

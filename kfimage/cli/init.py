@@ -25,8 +25,8 @@ release: rhel-8.7
 
 # Where the installer takes RHEL from: the vendor's DVD, copied to a web server. Without it, the DVD itself is expected.
 install:
-  url: http://10.20.0.5/rhel-8.7/BaseOS
-  repos: {{appstream: http://10.20.0.5/rhel-8.7/AppStream}}
+  url: http://10.20.0.5/rhel-8.7
+  # repos: {{appstream: http://10.20.0.5/mirror/AppStream/os}}   # where the url is a mirror's BaseOS, which has no AppStream beside it
 
 # Where the output folder (out/) is served, for network boot. Nodes start from disk first, so that an installed node stays installed.
 boot:

@@ -6,21 +6,31 @@ import os
 import stat
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Any, Callable, NamedTuple, Optional
 
 from kfimage.artefact import Artefact, index_of, line
 from kfimage.sinks.memory import FILE, Memory
 
 
+class Written(NamedTuple):
+    """How many files a tree has, and how many of them were written; how many of an earlier one were removed."""
+
+    files: int
+    changed: int
+    removed: int
+
+
 def write(
     root: Path, artefacts: Iterable[Artefact], head: dict[str, object], *,
     memory: Optional[Memory] = None, remember: Optional[Callable[[bytes], bytes]] = None,
-) -> tuple[int, int]:
+    stays: Callable[[dict[str, Any]], bool] = lambda entry: False,
+) -> Written:
     """Make `root` hold exactly these artefacts among those kfimage wrote there; returns (files, files written).
 
     Artefacts are taken one by one, so that a large tree never lies in memory whole; files that `memory` left in place
     meanwhile stay. Files that an earlier index.json lists and this tree does not have are removed, other files are left
-    alone. `remember` makes the next run's memory from the bytes of index.json.
+    alone. `stays` tells which entries of the earlier index.json belong to nodes that were not asked for: they keep their
+    files and their line. `remember` makes the next run's memory from the bytes of index.json.
     """
     memory = memory or Memory(root, "")
     gone = memory.listed()
@@ -42,14 +52,16 @@ def write(
         changed += 1
     left = memory.left()
     lines.update(left)
-    _remove(root, gone.keys() - left.keys())
+    lines.update((path, line(entry)) for path, entry in gone.items() if path not in left and stays(entry))
+    unwanted = gone.keys() - lines.keys()
+    _remove(root, unwanted)
     content = index_of(lines, head)
     if remember is not None:
         _put(str(root / FILE), remember(content), 0o644)
     else:
         (root / FILE).unlink(missing_ok=True)
     _put(str(root / "index.json"), content, 0o644)
-    return len(lines), changed
+    return Written(len(lines), changed, len(unwanted))
 
 
 def _remove(root: Path, paths: Iterable[str]) -> None:

@@ -52,7 +52,8 @@ def test_packages(repo: Node) -> None:
     assert repo.install("packages") == 0, repo.err
     calls = repo.calls()
     assert [c for c in calls if c.startswith("dnf")] == [
-        "dnf -y --setopt=install_weak_deps=False --setopt=retries=5 --setopt=timeout=60 --disableexcludes=all install "
+        "dnf -y --setopt=install_weak_deps=False --setopt=retries=5 --setopt=timeout=60 --setopt=*.skip_if_unavailable=1 "
+        "--setopt=kubernetes.skip_if_unavailable=0 --disableexcludes=all install "
         "kubelet-1.25.10-150500.1.1 kubeadm-1.25.10-150500.1.1"
     ]
     assert "rpm -q gpg-pubkey-295ce9dc" in calls

@@ -133,3 +133,8 @@ def test_ten_thousand_nodes_load_in_seconds(tmp_path: Path) -> None:
     assert len(found.plans()) == 10_000
     assert kit.errors(found.report) == []
     assert time.monotonic() - before < 20
+
+
+@pytest.mark.parametrize("written", ["[a, b]", "a"])
+def test_nodes_that_are_no_mapping(written: str) -> None:
+    assert kit.places(f"{kit.HEAD}nodes: {written}\n") == [("KF1005", 3, 8)]

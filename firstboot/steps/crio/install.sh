@@ -84,6 +84,8 @@ END
     cat <<END
 
 [crio.network]
+# Calico's own name. Any other network that a package brings (podman's bridge) would make the node Ready before Calico.
+cni_default_network = "k8s-pod-network"
 plugin_dirs = ["/opt/cni/bin", "/usr/libexec/cni"]
 END
 }

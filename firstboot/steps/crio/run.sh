@@ -14,10 +14,6 @@ for file in "$ROOT"/etc/crio/crio.conf.d/*; do
     *) warn "${file#"$ROOT"} is read by CRI-O too, whatever its name; remove it if it is a leftover" ;;
     esac
 done
-for file in "$ROOT"/etc/cni/net.d/*.conf*; do
-    # podman's bridge, for one: harmless once Calico's file, which sorts first, is there.
-    if [[ -e $file && $file != */*calico* ]]; then warn "${file#"$ROOT"}: with it the node says Ready before Calico is there"; fi
-done
 
 crio_apply || die "CRI-O does not answer on $CRI_SOCKET" "journalctl -b -u crio -n 50; crio config 2>&1 | head"
 version=$(crio --version | awk '/^crio version/ { print $3 } /^Version:/ { print $2 }' | head -n1)

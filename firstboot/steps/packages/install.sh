@@ -101,7 +101,10 @@ why() {
 
 if ((${#pins[@]})) && [[ -n $(missing) ]]; then
     mkdir -p "${log%/*}"
-    dnf -y --setopt=install_weak_deps=False --setopt=retries=5 --setopt=timeout=60 --disableexcludes=all install "${pins[@]}" \
+    # A vendor repository that the rack cannot reach is not asked for anything but dependencies; ours must answer.
+    reach=("--setopt=*.skip_if_unavailable=1")
+    for repo in "${repos[@]}"; do reach+=("--setopt=$repo.skip_if_unavailable=0"); done
+    dnf -y --setopt=install_weak_deps=False --setopt=retries=5 --setopt=timeout=60 "${reach[@]}" --disableexcludes=all install "${pins[@]}" \
         </dev/null 2>&1 | tee "$log" >&2 ||
         die "dnf could not install the pinned packages ${pins[*]}: $(why)" \
             "read /var/log/kfimage-dnf.log; 'Unable to find a match' means the repository does not have that version"
