@@ -9,7 +9,7 @@ from kfimage.assets import builtin
 from kfimage.catalog import Catalog
 from kfimage.render.payload import Payload
 from kfimage.verify import guide, shell
-from kfimage.verify.prove import digest, is_script
+from kfimage.verify.prove import digest, is_script, place_of
 
 LIST = Path(__file__).parent.parent / "kfimage/verify/proven.txt"
 
@@ -20,7 +20,7 @@ def lines() -> list[str]:
     for place, (data, _) in Payload(Catalog(builtin())).files.items():
         path = f"firstboot/root/{place}"
         if is_script(path, data):
-            report = shell.check_script(data.decode(), path)
+            report = shell.check_script(data.decode(), path, place=place_of(path))
             report.extend(guide.check_text(data.decode(), path))
             if report:
                 sys.stderr.write("".join(f"{problem}\n" for problem in report))

@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
     build = ROOT / "build"
     build.mkdir(exist_ok=True)
     junit = build / "soak.xml"
-    environment = {"KFIMAGE_EXAMPLES": EXAMPLES, **os.environ}
+    environment = {"KFIMAGE_EXAMPLES": EXAMPLES, "KFIMAGE_SOAK": "1", "KFIMAGE_CUTS": "50", **os.environ}
     command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={junit}", *arguments]
     done = subprocess.run(command, cwd=ROOT, env=environment)
     if junit.exists():
