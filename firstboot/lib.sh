@@ -145,43 +145,28 @@ set_key() {
 sha_of() { sha256sum <"$1" | cut -d' ' -f1; }
 
 # --- network ----------------------------------------------------------------------------------------------------------
-# use_proxy HTTP HTTPS NO: for curl and dnf of this script. Lower case: curl ignores HTTP_PROXY on purpose.
+# use_proxy HTTP HTTPS NO: for a program that fetches from more than one place. Lower case: curl ignores HTTP_PROXY on purpose.
 use_proxy() {
     if [[ -n $1 ]]; then export http_proxy=$1; fi
     if [[ -n $2 ]]; then export https_proxy=$2; fi
     if [[ -n $3 ]]; then export no_proxy=${3// /,}; fi
 }
 
-# proxy_for URL HTTP HTTPS NO: prints the proxy for URL, or nothing; NO as curl reads it: hosts and domain suffixes.
-proxy_for() {
-    local url=$1 proxy=$2 host skip skips
-    if [[ $url == https://* ]]; then proxy=$3; fi
-    host=${url#*://}
-    host=${host%%/*}
-    host=${host##*@}
-    if [[ $host == \[* ]]; then host=${host%%]*} host=${host#[}; else host=${host%%:*}; fi
-    read -ra skips <<<"${4//,/ }"
-    for skip in "${skips[@]}"; do
-        skip=${skip#.}
-        if [[ $skip == '*' || $host == "$skip" || $host == *".$skip" ]]; then return 0; fi
-    done
-    printf '%s' "$proxy"
-}
-
-# _get URL FILE: one download with curl 7.61's options; a stalled transfer ends after a minute.
+# _get URL FILE [PROXY]: one download with curl 7.61's options; a stalled transfer ends after a minute. Which proxy is the
+# render's to know: curl and bash cannot tell whether an address lies in a network that is reached directly.
 _get() {
     curl --fail --silent --show-error --location --proto '=http,https' --proto-redir '=http,https' \
-        --connect-timeout 15 --speed-limit 1024 --speed-time 60 --output "$2" --url "$1"
+        --connect-timeout 15 --speed-limit 1024 --speed-time 60 --proxy "${3:-}" --output "$2" --url "$1"
 }
 
-# fetch URL SHA256 DEST: DEST holds exactly those bytes afterwards, or the script ends. DEST without $ROOT.
+# fetch URL SHA256 DEST [PROXY]: DEST holds exactly those bytes afterwards, or the script ends. DEST without $ROOT.
 fetch() {
     local url=$1 sha=$2 dest=$ROOT$3 got
     [[ $sha =~ ^[0-9a-f]{64}$ ]] || die "$url has no sha256 pin" \
         "pin it in kfimage.lock and render again; nothing unpinned is installed"
     if [[ -f $dest && $(sha_of "$dest") == "$sha" ]]; then return 0; fi
     mkdir -p "${dest%/*}"
-    retry 4 5 _get "$url" "$dest.part" || die "cannot fetch $url" "curl -I $url (proxy: ${https_proxy:-${http_proxy:-none}})"
+    retry 4 5 _get "$url" "$dest.part" "${4:-}" || die "cannot fetch $url" "curl -I ${4:+--proxy $4 }$url"
     got=$(sha_of "$dest.part")
     if [[ $got != "$sha" ]]; then
         rm -f "$dest.part"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 
+from kfimage.catalog import Catalog
 from kfimage.errors import ERROR, NOTE, WARNING, Mark, Report, define
 from kfimage.fleet import OVERLAP, overlap, range_of
 from kfimage.lock import Lock
 from kfimage.model import CONFLICT, Plan
+from kfimage.render import netboot
 from kfimage.render.facts import KUBERNETES, TOOLKIT, fact_name, used_repositories
+from kfimage.render.storage import unlock_address
 from kfimage.sitefile import UNREADABLE
 
 UNWAIVED = define(
@@ -42,6 +47,11 @@ UNPINNED_PACKAGE = define(
     "KF8004", NOTE, "a package pinned by version, not by release",
     why="Two builds of one version would both be accepted; the release is not in kfimage.lock because no checked source names it.",
     fix="nothing must be done; to pin it, mirror the repository with that one build",
+)
+UNPINNED_NAME = define(
+    "KF8024", WARNING, "a package without any version",
+    why="The node gets whatever the repository holds on the day it is installed, and the next node another.",
+    fix="write NAME-VERSION-RELEASE, as `dnf list --showduplicates NAME` prints it",
 )
 NO_LOGIN = define(
     "KF8010", WARNING, "nobody can log in",
@@ -109,17 +119,35 @@ OPEN_TO_ALL = define(
 
 TANG_NETWORK = define(
     "KF8022", NOTE, "a disk unlocked over the network, by an initramfs that asks DHCP",
-    why="Tang is reached before the system's own network is up; the initramfs knows no static address unless it is told.",
-    fix="where there is no DHCP give the node's ip=ADDRESS::GATEWAY:NETMASK::INTERFACE:none under kernel.args",
+    why="Tang is reached before the system's own network is up; only a static address on a plain interface of the long form is handed to the initramfs.",
+    fix="where there is no DHCP give the node's ip=ADDRESS::GATEWAY:NETMASK::INTERFACE:none under its kernel.args, or describe the node under `interfaces`",
+)
+
+WHERE_INSTALLER = define(
+    "KF8023", WARNING, "a boot entry that does not say where the installer is",
+    why="The kernel and initrd fetch the rest of the installer from inst.repo= or inst.stage2=; with neither they stop in a shell.",
+    fix="with install.rhsm give install.stage2, where images/install.img lies; with kernel_line its inst.repo= value, or your own boot files",
+    source="anaconda 33.16.7.12 docs/boot-options.rst",
+)
+NOT_STATIC = define(
+    "KF8028", WARNING, "the installer asks DHCP although boot.network is static",
+    why="ip= of the kernel line takes an IPv4 address and the kernel's name of a plain interface; this node gives none for the one that boots.",
+    fix="describe the interface that boots under `interfaces` with mac and address, or use boot.network: dhcp",
 )
 
 Where = Callable[..., Mark]
 
 
-def advise(plan: Plan, lock: Lock, where: Where, exists: Callable[[str], bool], report: Report) -> None:
+_RELEASED = re.compile(r"@[^:]+:.+|.+-(?:[0-9]+:)?[0-9][^-]*-[0-9][^-]*")
+_VERSIONED = re.compile(r".+-(?:[0-9]+:)?[0-9]+\.[^-]*")
+
+
+def advise(plan: Plan, catalog: Catalog, lock: Lock, where: Where, exists: Callable[[str], bool], report: Report) -> None:
     """Add what is to be said of one plan; `where` gives the place of a dotted key, `exists` whether the site's folder has a file."""
     _secrets(plan, where, report)
-    _driver(plan, where, report)
+    _driver(plan, catalog, where, report)
+    _named_packages(plan, where, report)
+    _removed(plan, catalog, where, report)
     _pins(plan, lock, where, report)
     _site_files(plan, where, exists, report)
     _clashes(plan, where, report)
@@ -135,8 +163,10 @@ def advise(plan: Plan, lock: Lock, where: Where, exists: Callable[[str], bool], 
         report.add(NO_SOURCE, where("install"), "no install source given: the DVD is expected in the node")
     if plan.kubernetes.api is None:
         report.add(NO_API, where("kubernetes"), "kubernetes.api is not set: the node cannot be told where to join")
-    if plan.disk.encrypt and plan.disk.encrypt.tang:
-        report.add(TANG_NETWORK, where("disk", "encrypt"), "disk.encrypt.tang: the initramfs asks DHCP for its address")
+    source = plan.install
+    if source.source in ("rhsm", "kernel_line") and not source.stage2 and not isinstance(source.kernel_line, str):
+        said = f"install.{plan.install.source}: the boot entries have no inst.repo= and no inst.stage2="
+        report.add(WHERE_INSTALLER, where("install", plan.install.source), said)
     if plan.selinux == "enforcing":
         report.add(ENFORCING, where("selinux"), "selinux enforcing: unproven without RHEL's policy")
     if plan.firewall.preset == "guide":
@@ -150,6 +180,14 @@ def advise(plan: Plan, lock: Lock, where: Where, exists: Callable[[str], bool], 
     crio, kubernetes = (plan.crio.version or "").split("."), (plan.kubernetes.version or "").split(".")
     if crio[:2] != kubernetes[:2]:
         report.add(PAIR, where("crio", "version"), f"CRI-O {plan.crio.version} with Kubernetes {plan.kubernetes.version}")
+
+
+def advise_interfaces(plan: Plan, where: Where, report: Report) -> None:
+    """Add what is to be said of a plan's own interfaces, which `advise` is not shown for each node."""
+    if plan.boot.network == "static" and plan.node and netboot.installer_address(plan) == ("ip=dhcp",):
+        report.add(NOT_STATIC, where("boot", "network"), f"{plan.name}: no static IPv4 address on a plain interface that boots: ip=dhcp")
+    if plan.disk.encrypt and plan.disk.encrypt.tang and not unlock_address(plan):
+        report.add(TANG_NETWORK, where("disk", "encrypt"), "disk.encrypt.tang: the initramfs asks DHCP for its address")
 
 
 def _clashes(plan: Plan, where: Where, report: Report) -> None:
@@ -180,7 +218,7 @@ def _secrets(plan: Plan, where: Where, report: Report) -> None:
         report.add(SECRET_LATER, where("crio", "pull_credentials"), "image pulls stay anonymous until /etc/kfimage/secrets/pull-auth is on the node")
 
 
-def _driver(plan: Plan, where: Where, report: Report) -> None:
+def _driver(plan: Plan, catalog: Catalog, where: Where, report: Report) -> None:
     driver = plan.nvidia.driver if "driver" in plan.steps else None
     if driver is None:
         return
@@ -188,8 +226,36 @@ def _driver(plan: Plan, where: Where, report: Report) -> None:
         report.add(DKMS_SIGNED, where("nvidia", "driver"), "nvidia.driver.mode dkms under boot.secure: its modules would be refused")
     if driver.mode in ("kmod", "dkms") and not driver.packages:
         report.add(NO_DRIVER_SOURCE, where("nvidia", "driver"), f"nvidia.driver.mode {driver.mode}: packages is empty")
+    if driver.mode in ("kmod", "dkms") and driver.packages and not plan.repositories.keys() - catalog.repositories():
+        said = f"nvidia.driver.mode {driver.mode}: no repository of the site's holds {', '.join(driver.packages)}"
+        report.add(NO_DRIVER_SOURCE, where("nvidia", "driver", "packages"), said, "give a repository under `repositories`; the built-in ones hold no driver")
     if driver.mode == "preinstalled":
         report.add(DRIVER_ELSEWHERE, where("nvidia", "driver"), "nvidia.driver.mode preinstalled: nothing here installs a driver")
+
+
+def _named_packages(plan: Plan, where: Where, report: Report) -> None:
+    """What the site itself names for the dnf transaction of signed packages, by how exactly it is named."""
+    driver = plan.nvidia.driver if "driver" in plan.steps else None
+    named: list[tuple[tuple[str, ...], str]] = [(("packages", "third_party"), name) for name in plan.packages.third_party]
+    if driver is not None and driver.mode in ("kmod", "dkms"):
+        named += [(("nvidia", "driver", "packages"), name) for name in driver.packages]
+    for key, name in named:
+        if _RELEASED.fullmatch(name):
+            continue
+        if _VERSIONED.fullmatch(name):
+            report.add(UNPINNED_PACKAGE, where(*key), f"{'.'.join(key)}: {name} names no release", "NAME-VERSION-RELEASE pins that one build")
+        else:
+            report.add(UNPINNED_NAME, where(*key), f"{'.'.join(key)}: {name} has no version")
+
+
+def _removed(plan: Plan, catalog: Catalog, where: Where, report: Report) -> None:
+    for name in plan.packages.remove:
+        for step in map(catalog.step, plan.steps):
+            lost = [package for package in step.packages if fnmatchcase(package, name)]
+            if lost:
+                said = f"packages.remove: {name}, but the step '{step.name}' needs {', '.join(lost)}"
+                report.add(CONFLICT, where("packages", "remove"), said, "keep the package, or leave the step out of `steps`")
+                break
 
 
 def _pins(plan: Plan, lock: Lock, where: Where, report: Report) -> None:

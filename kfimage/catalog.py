@@ -64,6 +64,7 @@ class Step:
     differs: Optional[str] = one(k.line, "why it is not what the guide types")
     needs: tuple[str, ...] = listing(k._pattern("fact", r"KF_[A-Z0-9_*]+", "is not a fact's name", "as in KF_CRIO_VERSION"), "facts its scripts read")
     after: tuple[str, ...] = listing(k.name, "steps it follows when the role has them")
+    packages: tuple[str, ...] = listing(k.package, "vendor packages it cannot do without; `packages.remove` must not name them")
 
 
 class Catalog:
@@ -115,6 +116,11 @@ class Catalog:
 
     def defaults(self, report: Report) -> Mapping:
         return self._tree(self._builtin, "kickstart/defaults.yaml", report)
+
+    def repositories(self) -> frozenset[str]:
+        """The repositories that the built-in defaults name."""
+        found = self.defaults(Report()).get("repositories")
+        return frozenset(found.entries) if isinstance(found, Mapping) else frozenset()
 
     def role(self, name: str, report: Report) -> list[Mapping]:
         """The layers that folders give a role, lowest first; empty when there is no such role."""

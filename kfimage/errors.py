@@ -138,11 +138,17 @@ class KfimageError(Exception):
         self.code = code
 
 
+def near(word: str, known: Iterable[str]) -> str:
+    """The hint for a misspelt word, or nothing when none is near."""
+    found = difflib.get_close_matches(word, sorted(set(known)), n=1, cutoff=0.6)
+    return f"did you mean '{found[0]}'?" if found else ""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The hint for a misspelt word, or the words there are when none is near."""
     words = sorted(set(known))
-    near = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
-    if near:
-        return f"did you mean '{near[0]}'?"
+    found = near(word, words)
+    if found:
+        return found
     shown = ", ".join(words[:12]) + (", ..." if len(words) > 12 else "")
     return f"known here: {shown}" if words else ""

@@ -75,6 +75,17 @@ def _pattern(name: str, regex: str, message: str, hint: str = "") -> Kind[str]:
     return Kind(name, parse, {"pattern": f"^(?:{regex})$"})
 
 
+def _given(kind: Kind[str]) -> Kind[str]:
+    """The kind without the words that KF2003 takes for a template's missing value: refused where they are written."""
+
+    def parse(text: str) -> str:
+        if text in ("None", "null", "undefined", "nil", "NaN"):
+            raise Bad(f"{shown(text)} is what a template writes for a value it does not have", "give the value, or leave the key out")
+        return kind.parse(text)
+
+    return Kind(kind.name, parse, kind.schema)
+
+
 def shown(text: str) -> str:
     """A value quoted for a message: one line, no control characters, at most 60 characters."""
     clean = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text[:60])
@@ -148,28 +159,62 @@ def _hostname(text: str) -> str:
     return text
 
 
-hostname = Kind("host name", _hostname, {"pattern": rf"^{_LABEL}(\.{_LABEL})*$", "maxLength": 64})
+hostname = _given(Kind("host name", _hostname, {"pattern": rf"^{_LABEL}(\.{_LABEL})*$", "maxLength": 64}))
 name = _pattern("name", r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", "is not a name", "lower-case letters, digits, '-', '.' or '_'")
 fact_text = _pattern("text", r"[][A-Za-z0-9 ._:/@,=+%~*-]*", "holds a character that cannot travel to the node",
                      "letters, digits, space and ][._:/@,=+%~*- are what a fact may hold")
-word = _pattern("word", r"[A-Za-z0-9._:/@,=+%~*-]+", "is not one plain word", "no spaces, quotes, '#', '$' or control characters")
-user = _pattern("user name", r"[a-z_][a-z0-9_-]{0,30}", "is not a user name", "lower-case letters, digits, '_' or '-', at most 31")
+word = _given(_pattern("word", r"[A-Za-z0-9._:/@,=+%~*-]+", "is not one plain word", "no spaces, quotes, '#', '$' or control characters"))
+_user_name = _pattern("user name", r"[a-z_][a-z0-9_-]{0,30}", "is not a user name", "lower-case letters, digits, '_' or '-', at most 31")
+SYSTEM_USERS = frozenset(
+    "root bin daemon adm lp sync shutdown halt mail operator games ftp nobody nfsnobody home system apache avahi chrony clevis cockpit-ws "
+    "cockpit-wsinstance colord dbus dnsmasq gdm geoclue insights libstoragemgmt lldpd mysql named nscd nslcd ntp oprofile pesign polkitd postfix "
+    "postgres qemu rngd rpc rpcuser rtkit saslauth setroubleshoot squid sshd sssd tang tcpdump tss unbound usbmuxd vdsm".split()
+)
+"""Accounts that RHEL 8's setup package and its daemons make (`home` and `system` are Anaconda's own words)."""
+
+
+def system_user(name: str) -> bool:
+    """Whether a user name belongs to the system."""
+    return name in SYSTEM_USERS or name.startswith("systemd-")
+
+
+def _user(text: str) -> str:
+    if system_user(_user_name(text)):
+        raise Bad(f"user name {shown(text)} belongs to the system", "choose a name of your own, as in ops")
+    return text
+
+
+user = _given(Kind("user name", _user, _user_name.schema))
 variable = _pattern("environment variable", r"[A-Za-z_][A-Za-z0-9_]{0,63}", "is not an environment variable's name")
-interface = _pattern("interface name", r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}", "is not a network interface name", "at most 15 letters, digits, '.', '_' or '-'")
+interface = _given(_pattern("interface name", r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}", "is not a network interface name", "at most 15 letters, digits, '.', '_' or '-'"))
 language = _pattern("locale", r"[a-z]{2,3}_[A-Z]{2}(?:\.UTF-8|\.utf8)?", "is not a locale", "as in en_US.UTF-8")
 keyboard = _pattern("keyboard layout", r"[a-z]{2,4}(?:-[A-Za-z0-9-]+)?|[a-z]{2,3} \([a-z0-9_-]+\)", "is not a keyboard layout", "as in us or de-nodeadkeys")
 fingerprint = Kind("key fingerprint", lambda text: _fingerprint(text), {"pattern": "^[0-9A-Fa-f ]{40,60}$"})
 sha256 = _pattern("sha256", r"[0-9a-f]{64}", "is not a sha256", "64 lower-case hex digits, as `sha256sum FILE` prints")
 version = _pattern("version", r"[0-9]+(?:\.[0-9]+){0,3}(?:[-.~+][A-Za-z0-9.~+]+)*", "is not a version", "as in 1.25.10")
-package = _pattern("package", r"[A-Za-z0-9][A-Za-z0-9.+_:~^-]*", "is not a package name", "NAME or NAME-VERSION-RELEASE, as dnf takes it")
-group_or_package = _pattern("package or @group", r"@?\^?[A-Za-z0-9][A-Za-z0-9.+_:~*^-]*", "is not a package or @group name")
+package = _given(_pattern("package", r"[A-Za-z0-9][A-Za-z0-9.+_:~^-]*", "is not a package name", "NAME or NAME-VERSION-RELEASE, as dnf takes it"))
+group_or_package = _given(_pattern("package or @group", r"@?\^?[A-Za-z0-9][A-Za-z0-9.+_:~*^-]*", "is not a package or @group name"))
 image = _pattern("image", r"[a-z0-9.-]+(?::[0-9]+)?(?:/[a-z0-9._-]+)+(?::[A-Za-z0-9._-]+)?(?:@sha256:[0-9a-f]{64})?", "is not a full image name", "as in registry.k8s.io/pause:3.8")
 registry = _pattern("registry", r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?(?:/[a-z0-9._-]+)*", "is not a registry", "HOST, HOST:PORT or HOST/PATH without a scheme")
 module = _pattern("kernel module", r"[A-Za-z0-9][A-Za-z0-9_-]{0,55}", "is not a kernel module's name")
 sysctl_key = _pattern("sysctl", r"[a-z0-9_-]+(?:[./][A-Za-z0-9_*-]+)+", "is not a sysctl key", "as in net.ipv4.ip_forward")
 label_key = _pattern("label key", r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", "is not a label key", "as in example.org/rack")
 label_value = _pattern("label value", r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?", "is not a label value", "at most 63 letters, digits, '-', '_' or '.'")
-kernel_arg = _pattern("kernel argument", r"[A-Za-z0-9._-]+(?:=[A-Za-z0-9._:/@,=+%~*-]*)?", "is not one kernel argument", "KEY or KEY=VALUE without spaces or quotes")
+_kernel_arg = _pattern("kernel argument", r"[A-Za-z0-9._-]+(?:=[A-Za-z0-9._:/@,=+%~*-]*)?", "is not one kernel argument", "KEY or KEY=VALUE without spaces or quotes")
+_KERNEL_ARGS_ELSEWHERE = (
+    (re.compile(r"(?:selinux|enforcing)(?:=|\Z)"), "the key `selinux` says which mode; permissive and enforcing are offered"),
+    (re.compile(r"resume(?:_offset|wait|delay)?(?:=|\Z)|zswap\.|systemd\.swap(?:=|\Z)|rd\.lvm\.lv=.*swap"), "nodes have no swap, so nothing to resume from: leave it out"),
+)
+
+
+def _kernel_argument(text: str) -> str:
+    for pattern, instead in _KERNEL_ARGS_ELSEWHERE:
+        if pattern.match(_kernel_arg(text)):
+            raise Bad(f"{shown(text)} is no kernel argument to give here", instead)
+    return text
+
+
+kernel_arg = Kind("kernel argument", _kernel_argument, _kernel_arg.schema)
 console = _pattern("console", r"tty[A-Za-z]{0,4}[0-9]{0,2}(?:,[0-9]{3,7}[noe]?[78]?r?)?", "is not a console", "as in ttyS0,115200n8")
 mode = _pattern("file mode", r"0?[0-7]{3}", "is not a file mode", "three octal digits, as in 0644")
 
@@ -209,6 +254,27 @@ def url(*schemes: str) -> Kind[str]:
 
 http = url("http", "https")
 https = url("https")
+
+
+def _proxy(text: str) -> str:
+    found = http(text)
+    if not re.search(r"://[^/]+:[0-9]{1,5}\Z", found):
+        raise Bad(f"{shown(text)} does not end in the proxy's port", "as in http://10.20.0.9:3128; programs guess different ports")
+    return found
+
+
+proxy = Kind("proxy", _proxy, {"pattern": "^https?://[^ ]+:[0-9]+/?$"})
+
+
+def _install_arg(text: str) -> str | bool:
+    if text.lower() in _BOOLS:
+        return _BOOLS[text.lower()]
+    if not re.match(r"(?:cdrom|hmc|(?:(?:nfs|hd|cdrom|file):|(?:https?|ftp)://)[A-Za-z0-9._:/@,=+%~*\[\]-]+)\Z", text):
+        raise Bad(f"{shown(text)} is neither yes nor what inst.repo= takes", "as in nfs:10.20.0.5:/rhel, http://10.20.0.5/rhel or hd:LABEL=RHEL:/")
+    return text
+
+
+install_arg = Kind("value of inst.repo=, or yes", _install_arg, {"type": ["boolean", "string"]})
 
 
 def _absolute(text: str) -> str:
@@ -407,9 +473,9 @@ def _zone(text: str) -> str:
     from kfimage.zones import ZONES
 
     if text not in ZONES:
-        from kfimage.errors import did_you_mean
+        from kfimage.errors import near
 
-        raise Bad(f"{shown(text)} is not a time zone", did_you_mean(text, ZONES))
+        raise Bad(f"{shown(text)} is not a time zone", near(text, ZONES) or "Area/City as `timedatectl list-timezones` prints, as in Europe/Berlin, or UTC")
     return text
 
 
@@ -426,6 +492,22 @@ def _size(text: str) -> int:
 
 
 size = Kind("size", _size, {"pattern": "^[0-9]+(M|MiB|G|GiB|T|TiB)$"})
+
+
+def volume(least: str, *words: str) -> Kind[str]:
+    """The size of a volume, not below `least`, or one of the words."""
+    offered = " or ".join(filter(None, (", ".join(("size", *words[:-1])), *words[-1:])))
+
+    def parse(text: str) -> str:
+        if text in words:
+            return text
+        if not re.match(r"[0-9]{1,9}[MGT]\Z", text):
+            raise Bad(f"{shown(text)} is not a size", f"as in 50G{''.join(f', or {word}' for word in words)}")
+        if int(text[:-1]) * _UNITS[text[-1]] < _size(least):
+            raise Bad(f"{shown(text)} is too small", f"at least {least}: a node fills less than that before it has joined")
+        return text
+
+    return Kind(offered, parse, {"pattern": f"^(?:{'|'.join(('[0-9]{1,9}[MGT]', *words))})$"})
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, fields
 from operator import attrgetter
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 from kfimage import kinds as k
 from kfimage.errors import ERROR, Report, define
@@ -82,7 +82,7 @@ class VendorRepo:
 
     SHORT = "url"
     url: Optional[str] = one(k.http, "base URL", required=True)
-    proxy: Optional[str] = one(k.http, "proxy for this repository alone")
+    proxy: Optional[str] = one(k.proxy, "proxy for this repository alone")
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,8 @@ class Install:
     cdrom: Optional[bool] = one(k.boolean, "the DVD or ISO the node booted from")
     nfs: Optional[Nfs] = one(Nfs, "install tree over NFS")
     harddrive: Optional[HardDrive] = one(HardDrive, "a local partition")
-    kernel_line: Optional[bool] = one(k.boolean, "the inst.repo= of the kernel line")
+    kernel_line: Optional[Union[str, bool]] = one(k.install_arg, "the kernel line names the source: what its inst.repo= says, or yes when something else writes that line")
+    stage2: Optional[str] = one(k.http, "installer image (inst.stage2=) for a source that holds none, such as rhsm")
     rhsm: Optional[Rhsm] = one(Rhsm, "Red Hat's network; also registers the node when it stands beside another source")
     repos: MappingType[str, VendorRepo] = table(k.name, VendorRepo, "more vendor repositories, such as AppStream of the same release")
 
@@ -133,11 +134,21 @@ class Install:
 
 
 @dataclass(frozen=True)
+class LocalDisk:
+    """How a boot loader leaves for the local disk; firmware differs in what it takes."""
+
+    bios: Optional[str] = one(k.choice("localboot", "chain"), "pxelinux: back to the BIOS, or chain.c32 (beside pxelinux.0) starts the first disk")
+    uefi: Optional[str] = one(k.choice("exit", "chainload"), "GRUB: back to the firmware, or the disk's own boot loader started from its EFI partition")
+
+
+@dataclass(frozen=True)
 class Boot:
     """How nodes find this tree and what they do when the network boots them."""
 
     url: Optional[str] = one(k.http, "where this output folder is served")
     order: Optional[str] = one(k.choice("net-first", "disk-first", "keep"), "UEFI boot order after the install")
+    network: Optional[str] = one(k.choice("dhcp", "static", "dhcp6", "auto6"), "the installer's address: ip= of its kernel line; static: the node's own")
+    local: Optional[LocalDisk] = one(LocalDisk, "how the entry for the local disk starts it")
     nodes: Optional[str] = one(k.choice("install", "local"), "what the entry of a known MAC does by default")
     others: Optional[str] = one(k.name, "what an unknown MAC gets: local, or a role to install")
     payload: Optional[str] = one(k.choice("auto", "embed", "url"), "carry the first-boot payload in the kickstart or fetch it from boot.url")
@@ -208,12 +219,10 @@ class Encrypt:
 class Volumes:
     """Sizes of the filesystems; `rest` gives one of them what is left."""
 
-    boot: Optional[str] = one(k._pattern("size", r"[0-9]{1,9}[MGT]", "is not a size", "as in 1G"), "/boot")
-    root: Optional[str] = one(k._pattern("size or rest", r"[0-9]{1,9}[MGT]|rest", "is not a size", "as in 70G, or rest"), "/")
-    var: Optional[str] = one(k._pattern("size, rest or none", r"[0-9]{1,9}[MGT]|rest|none", "is not a size", "as in 50G, rest or none"), "/var")
-    containers: Optional[str] = one(
-        k._pattern("size, rest or none", r"[0-9]{1,9}[MGT]|rest|none", "is not a size", "as in 500G, rest or none"), "/var/lib/containers (images)"
-    )
+    boot: Optional[str] = one(k.volume("512M"), "/boot, at least 512M")
+    root: Optional[str] = one(k.volume("8G", "rest"), "/, at least 8G")
+    var: Optional[str] = one(k.volume("2G", "rest", "none"), "/var, at least 2G")
+    containers: Optional[str] = one(k.volume("10G", "rest", "none"), "/var/lib/containers (images), at least 10G")
 
     def rules(self, node: Node, path: str, report: Report) -> None:
         rest = [key for key in ("root", "var", "containers") if getattr(self, key) == "rest"]
@@ -295,9 +304,14 @@ class Network:
 
 @dataclass(frozen=True)
 class Proxy:
-    http: Optional[str] = one(k.http, "proxy for http")
-    https: Optional[str] = one(k.http, "proxy for https; the http one otherwise")
-    except_for: tuple[str, ...] = listing(k.word, "hosts, domains and networks reached directly; pods, services and nodes are added")
+    http: Optional[str] = one(k.proxy, "proxy for http, with its port")
+    https: Optional[str] = one(k.proxy, "proxy for https; the http one otherwise")
+    except_for: tuple[str, ...] = listing(
+        k.word, "hosts, domains and networks reached directly, by installer and node; pods, services, the API and firewall.cluster are added"
+    )
+
+
+_FORWARDING = frozenset(("net.ipv4.ip_forward", "net.ipv4.conf.all.forwarding"))
 
 
 @dataclass(frozen=True)
@@ -307,6 +321,14 @@ class Kernel:
     modules: tuple[str, ...] = listing(k.module, "more modules to load at boot")
     sysctl: MappingType[str, str] = table(k.sysctl_key, k.fact_text, "more sysctls")
     lock: Optional[bool] = one(k.boolean, "keep dnf update from changing kernel and release")
+
+    def rules(self, node: Node, path: str, report: Report) -> None:
+        for key, value in self.sysctl.items():
+            name = key.replace("/", ".")
+            if value.strip() != "1" and (name in _FORWARDING or name.startswith("net.bridge.bridge-nf-call-")):
+                sysctls = node.get("sysctl") if isinstance(node, Mapping) else None
+                mark = place(sysctls, key) if sysctls is not None else node.mark
+                report.add(CONFLICT, mark, f"{path}.sysctl.{key} is {value}, but pods need 1", "leave it out: the step `kernel` sets what Kubernetes needs")
 
 
 @dataclass(frozen=True)

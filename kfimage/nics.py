@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any, Optional
 
@@ -51,9 +52,26 @@ def node_nics(name: str, node: Mapping, where: str, network: Network, report: Re
         nics = _short_form(own, node, where, network, report)
     macs = tuple(nic.mac for nic in nics if nic.mac)
     boot = next((n.mac for n in nics if n.boot and n.mac), macs[0] if macs else None)
-    first = next((a.ip for nic in nics for part in (nic, *nic.vlans.values()) for a in part.address), None)
     full = name if "." in name or not network.domain else f"{name}.{network.domain}"
-    return nics, NodeId(name, full, macs, boot, first)
+    return nics, NodeId(name, full, macs, boot, _node_ip(nics, boot))
+
+
+def _node_ip(nics: tuple[Nic, ...], boot: Optional[str]) -> Optional[str]:
+    """The address that other nodes know the node by: on the default route, else on the interface that boots; IPv4 before IPv6."""
+    booted = {nic.device for nic in nics if boot and nic.mac == boot}
+    for nic in reversed(nics):  # ports stand behind their bond, bonds behind their bridge
+        if nic.device in booted:
+            booted |= {parent for parent in (nic.bond, nic.bridge) if parent}
+
+    def rank(part: Vlan) -> int:
+        if part.gateway and part.default_route is not False:
+            return 0
+        if isinstance(part, Nic) and part.device in booted:
+            return 1
+        return 3 if part.default_route is False else 2
+
+    found = [(rank(part), a.v6, a.ip) for nic in nics for part in (nic, *nic.vlans.values()) for a in part.address]
+    return min(found, key=lambda f: f[:2])[2] if found else None
 
 
 def _value(key: str, node: Mapping, where: str, report: Report) -> Any:
@@ -77,7 +95,12 @@ def _short_form(own: dict[str, Any], node: Mapping, where: str, network: Network
 
 
 def _inherited(gateway: Optional[str], addresses: tuple[Address, ...]) -> Optional[str]:
-    return gateway if gateway and any(_contains(a, gateway) for a in addresses) else None
+    return gateway if gateway and any(_reaches(a, gateway) for a in addresses) else None
+
+
+def _reaches(address: Address, hop: str) -> bool:
+    """Every IPv6 interface has a link-local address too, so a router's own (fe80::/10) is always next to it."""
+    return _contains(address, hop) or (address.v6 and re.match(r"fe[89ab][0-9a-f]:", hop) is not None)
 
 
 def _contains(address: Address, ip: str) -> bool:
@@ -92,7 +115,7 @@ def _contains(address: Address, ip: str) -> bool:
 
 
 def _check_hop(hop: str, addresses: tuple[Address, ...], mark: Mark, path: str, report: Report) -> None:
-    if addresses and not any(_contains(a, hop) for a in addresses):
+    if addresses and not any(_reaches(a, hop) for a in addresses):
         nets = ", ".join(a.network for a in addresses)
         report.add(GATEWAY, mark, f"{path}: {hop} is not in {nets}")
     elif not addresses:

@@ -8,7 +8,7 @@ from typing import Optional
 from kfimage import __version__, advice, exports, fleet
 from kfimage.artefact import Artefact
 from kfimage.catalog import Catalog
-from kfimage.errors import KfimageError, Report
+from kfimage.errors import KfimageError, Mark, Report
 from kfimage.exports import made
 from kfimage.inputs import Inputs
 from kfimage.located import Scalar, at
@@ -21,7 +21,7 @@ from kfimage.render.view import Views
 from kfimage.resolve import Resolver
 from kfimage.sinks.memory import Made, Memory
 from kfimage.sitefile import SiteSource
-from kfimage.verify.prove import Prover, Stand
+from kfimage.verify.prove import Prover, SiteScript, Stand, own_scripts, site_scripts
 
 
 class Pipeline:
@@ -52,6 +52,7 @@ class Pipeline:
         resolver = self.resolver
         every = [plan for plan in map(resolver.node_plan, resolver.node_names) if plan]
         fleet.check(every, self.source.nodes, resolver.report)
+        resolver.empty_groups()
         if resolver.node_names:
             chosen = [p for p in every if (not roles or p.role in roles) and (not nodes or p.name in nodes)]
         else:
@@ -64,6 +65,11 @@ class Pipeline:
 
     def advise(self, plan: Plan) -> None:
         """Add what is to be said of a plan to the resolver's report, once for plans that share all their parts."""
+
+        def where(*path: str) -> Mark:
+            return self.resolver.where(plan.name, *path)
+
+        advice.advise_interfaces(plan, where, self.resolver.report)
         key = tuple(map(id, plan.shared))
         if key in self._advised:
             return
@@ -73,7 +79,7 @@ class Pipeline:
         def exists(path: str) -> bool:
             return folder is not None and folder.read(path) is not None
 
-        advice.advise(plan, self.lock, lambda *path: self.resolver.where(plan.name, *path), exists, self.resolver.report)
+        advice.advise(plan, self.catalog, self.lock, where, exists, self.resolver.report)
 
     def raise_for(self, *, strict: bool = False) -> None:
         if self.report.failed(strict=strict):
@@ -103,11 +109,13 @@ class Pipeline:
         for done, plan in enumerate(self.rendered(plans)):
             stands += renderer.sort(plan, memory.made.get(plan.name) if memory else None)
             progress(done + 1)
-        shellcheck = prover.shellcheck({stand.path: _generated(stand.pieces) for stand in stands})
+        own = {stand.path: renderer.site_scripts(stand.plan) for stand in stands}
+        scripts = {s.path: s.text for s in (*(own_scripts(renderer.payload) if stands else ()), *(s for several in own.values() for s in several))}
+        shellcheck = prover.shellcheck({**{stand.path: _generated(stand.pieces) for stand in stands}, **scripts})
         for stand in stands:
             boot = netboot.node_artefacts(stand.plan)
-            prover.prove(stand, {**facts.own(stand.plan), **facts.shared(stand.plan, renderer.views.lock)}, boot)
-        prover.boot_files(netboot.default_artefacts(*self.others(plans)))
+            prover.prove(stand, {**facts.own(stand.plan), **facts.shared(stand.plan, renderer.views.lock)}, boot, own[stand.path])
+        prover.boot_files(netboot.default_artefacts(*self.others(plans), plans[0].boot.local if plans else None))
         for release in {plan.release.name: plan.release for plan in plans}.values():
             prover.payload(renderer.payload, self.catalog.units_table(release))
         shellcheck()
@@ -124,7 +132,7 @@ class Pipeline:
             if plan.node is None or not leave(plan):
                 yield renderer.kickstart(plan)
                 yield from netboot.node_artefacts(plan)
-        yield from netboot.default_artefacts(*self.others(plans))
+        yield from netboot.default_artefacts(*self.others(plans), plans[0].boot.local if plans else None)
         yield from renderer.payload.artefacts()
 
     def exporting(self, name: str, plans: Sequence[Plan]) -> tuple[exports.Export, made.Made]:
@@ -156,8 +164,13 @@ class Renderer:
         self.kickstarts = Kickstarts(catalog, self.templates, self.views)
         self.prover = Prover(catalog)
         self.inputs = Inputs(source.folder)
+        self._folder = source.folder
         self.made: dict[str, Made] = {}
         self.extra: Callable[[Plan], tuple[Piece, ...]] = lambda plan: ()
+
+    def site_scripts(self, plan: Plan) -> tuple[SiteScript, ...]:
+        """The shell scripts of the site's own that a plan's kickstart carries."""
+        return site_scripts(plan, self.views.read, lambda path: self._folder.name(path) if self._folder else path)
 
     def pieces(self, plan: Plan) -> tuple[Piece, ...]:
         """A kickstart's sections in the order of their names, an export's own among them."""

@@ -13,7 +13,7 @@ from typing import Any, Optional
 
 from kfimage import grammar
 from kfimage.catalog import UNKNOWN_NAME, Catalog
-from kfimage.errors import ERROR, KfimageError, Mark, Report, define, did_you_mean
+from kfimage.errors import ERROR, WARNING, KfimageError, Mark, Report, define, did_you_mean, near
 from kfimage.grammar import BAD_VALUE, MISSING, UNKNOWN_KEY, WRONG_SHAPE, build, specs
 from kfimage.kinds import Bad, hostname
 from kfimage.located import Mapping, Node, Scalar, Sequence, at, canonical, lay, merge
@@ -30,6 +30,12 @@ ORDER = define(
     "KF1205", ERROR, "a step stands before one it must follow",
     why="A step builds on what the earlier one left.",
     fix="reorder `steps`",
+)
+
+NO_NODES = define(
+    "KF1211", WARNING, "a group that holds no node",
+    why="What it says reaches no machine: mostly a misspelt pattern or role, or nodes that have moved.",
+    fix="correct its `match`, or remove the group",
 )
 
 _NOT_LAYERED = frozenset(("kfimage", "site", "roles", "groups", "nodes", "nodes_from"))
@@ -103,6 +109,8 @@ class Resolver:
         self._require_top()
         self._roles = self._site_roles()
         self._groups = tuple(self._site_groups())
+        self._held: set[str] = set()
+        self._check_step_names()
 
     # -- what there is -------------------------------------------------------------------------------------------
 
@@ -163,6 +171,17 @@ class Resolver:
         if self.report:
             return None
         return self._plan(name, base.role, identity, nics, sections, lambda: merge(base.tree, node))
+
+    def empty_groups(self) -> None:
+        """Report groups that hold none of the site's nodes; to be asked once every node's plan was."""
+        trees = self.source.top.get("groups")
+        if not isinstance(trees, Mapping) or not self.node_names:
+            return
+        for group in self._groups:
+            if group.name not in self._held:
+                hints = [near(role, self.role_names()) for role in group.match.role if role not in self.role_names()]
+                hints += [near(pattern, self.node_names) for pattern in group.match.name]
+                self.report.add(NO_NODES, trees.keys[group.name], f"groups.{group.name} holds no node", next(filter(None, hints), None))
 
     def layers(self, name: str) -> tuple[NamedLayer, ...]:
         """The layers of a node or role, lowest first, each as it was written."""
@@ -226,6 +245,7 @@ class Resolver:
             return None
         address = _first_address(node)
         groups = tuple(g.name for g in self._groups if g.holds(name, role, address))
+        self._held.update(groups)
         return self._base(role, groups, role_node.mark)
 
     def _base(self, role: str, groups: tuple[str, ...], mark: Mark) -> Optional[Base]:
@@ -247,6 +267,7 @@ class Resolver:
         layers = [NamedLayer("built-in default", self._defaults), NamedLayer("site", self._site)]
         for tree in self.catalog.role(role, self.report):
             self._check_layer(RoleLayer, tree, f"role {role}")
+            self._check_names(tree)
             layers.append(NamedLayer(f"role {role}", _without(tree, _ROLE_ONLY)))
         if role in self._roles:
             layers.append(NamedLayer(f"role {role}", _without(self._roles[role], _ROLE_ONLY)))
@@ -325,6 +346,28 @@ class Resolver:
         own = {"name": name, "role": role, "site": self.site_name, "node": node, "release": release, "nics": nics}
         return grammar.whole(Plan, {**sections, **own})
 
+    def _check_step_names(self) -> None:
+        """Every layer's steps exist, also where a layer above names others or no node is of the role or group."""
+        self._check_names(self.source.top)
+        for several in ("roles", "groups", "nodes"):
+            layers = self.source.nodes if several == "nodes" else self.source.top.get(several)
+            for _, tree in layers if isinstance(layers, Mapping) else ():
+                if isinstance(tree, Mapping):
+                    self._check_names(tree)
+
+    def _check_names(self, layer: Mapping) -> None:
+        node = layer.get("steps")
+        if node is None:
+            return
+        for element in node.elements if isinstance(node, Sequence) else (node,):
+            name = _text(element)
+            if name is not None and name not in self.catalog.steps():
+                self._unknown_step(name, element.mark)
+
+    def _unknown_step(self, name: str, mark: Mark) -> None:
+        shown = name if name.isprintable() else ascii(name)
+        self.report.add(UNKNOWN_NAME, mark, f"no step '{shown[:60]}'", did_you_mean(name, self.catalog.steps()))
+
     def _check_steps(self, steps: tuple[str, ...], tree: Mapping) -> None:
         node = tree.get("steps")
         marks = [e.mark for e in node.elements] if isinstance(node, Sequence) else [tree.key_mark("steps")]
@@ -332,7 +375,7 @@ class Resolver:
         for index, name in enumerate(steps):
             mark = marks[min(index, len(marks) - 1)]
             if name not in known:
-                self.report.add(UNKNOWN_NAME, mark, f"no step '{name}'", did_you_mean(name, known))
+                self._unknown_step(name, mark)
                 continue
             try:
                 late = sorted(set(self.catalog.step(name).after) & set(steps[index + 1 :]))

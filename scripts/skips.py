@@ -10,6 +10,8 @@ from xml.etree import ElementTree
 ALLOWED = (
     (r"no TOML parser before Python 3\.11", "the newer Pythons run it"),
     (r"\.\./shared/\S+ is not here|shared/data", "data that lies beside the project, not in it"),
+    (r"against the real Cobbler", "not in CI yet: tests/exports/cobblerd/venv.sh makes one to run it by hand"),
+    (r"ansible-inventory is not installed", "the inventory is read back as YAML all the same"),
     (r"KFIMAGE_SOAK=1 runs it", "the seeded part runs its like; `make soak` runs all"),
     (r"systemd-analyze cannot load a root here", "some systemd versions cannot; the unit table does not depend on it"),
 )

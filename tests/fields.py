@@ -20,11 +20,12 @@ HARMLESS: dict[str, str] = {
     "MAC address": "52:54:00:12:34:56", "host name": "lab", "name": "lab", "text": "plain", "word": "plain", "user name": "ops", "interface name": "eno1",
     "locale": "en_US.UTF-8", "keyboard layout": "us", "key fingerprint": "DE15B14486CD377B9E876E1A234654DA9A296436", "sha256": "ab" * 32, "version": "1.26.4",
     "package": "tmux-3.2-1.el8", "package or @group": "tmux", "image": "registry.k8s.io/pause:3.8", "registry": "mirror.lab:5000", "kernel module": "nvme_tcp",
-    "sysctl": "net.ipv4.ip_forward", "label key": "example.org/rack", "label value": "a", "kernel argument": "quiet", "console": "tty0", "file mode": "0644",
+    "sysctl": "net.core.somaxconn", "label key": "example.org/rack", "label value": "a", "kernel argument": "quiet", "console": "tty0", "file mode": "0644",
     "address": "http://10.0.0.1/tree", "absolute path": "/srv/tree", "path of a file on the node": "/etc/lab", "path beside the site file": "file.txt", "address/prefix": "10.0.0.11/24",
     "IP address": "10.0.0.1", "network": "10.244.0.0/16", "host": "ntp.lab", "host:port": "10.0.0.10:6443", "port": "9100/tcp", "public ssh key": KEY,
     "time zone": "UTC", "size": "1G", "size rule": "400G", "taint": "a=b:NoSchedule", "pattern": "n*", "size or rest": "70G", "size, rest or none": "70G",
     "PCR list": "7", "VLAN id": "120", "KubeletConfiguration field": "maxPods", "yes or no": "yes", "environment variable": "hash", "handler": "RHEL8",
+    "proxy": "http://10.0.0.9:3128", "value of inst.repo=, or yes": "nfs:10.0.0.1:/srv/tree",
 }
 """A value of each kind that is right wherever the kind stands."""
 

@@ -23,14 +23,15 @@ def listed(words: list[str], most: int = 3) -> st.SearchStrategy[list[str]]:
 
 _TREE = "http://10.20.0.5/rhel"
 INSTALL = st.one_of(
-    st.just({"url": f"{_TREE}/BaseOS", "repos": {"appstream": f"{_TREE}/AppStream"}}), st.just({"cdrom": "yes"}), st.just({"kernel_line": "yes"}),
+    st.just({"url": f"{_TREE}/BaseOS", "repos": {"appstream": f"{_TREE}/AppStream"}}), st.just({"cdrom": "yes"}), st.sampled_from([{"kernel_line": "yes"}, {"kernel_line": "nfs:10.20.0.5:/rhel", "stage2": _TREE}]),
     st.just({"nfs": {"server": "10.20.0.5", "path": "/srv/rhel", "options": "nfsvers=4.1,ro"}}), st.just({"harddrive": {"partition": "LABEL=RHEL", "path": "/iso"}}),
     st.just({"url": f"{_TREE}/BaseOS", "rhsm": {"organization": "1234", "activation_key": {"env": "rhsm_key"}}}),
 )
 BOOT = some({
     "url": st.just("http://10.20.0.5/kfimage"), "order": st.sampled_from(["net-first", "disk-first", "keep"]), "nodes": st.sampled_from(["install", "local"]),
     "others": st.sampled_from(["local", "gpu-worker"]), "payload": st.sampled_from(["auto", "embed"]), "timeout": st.sampled_from(["0", "5", "60"]), "secure": BOOL,
-    "on_failure": st.sampled_from(["hold", "poweroff", "reboot"]),
+    "on_failure": st.sampled_from(["hold", "poweroff", "reboot"]), "network": st.sampled_from(["dhcp", "static", "dhcp6", "auto6"]),
+    "local": some({"bios": st.sampled_from(["localboot", "chain"]), "uefi": st.sampled_from(["exit", "chainload"])}),
 })
 DISK = some({
     "root": some({"model": st.sampled_from(["DELLBOSS VD", "*", "PERC*"]), "size": st.sampled_from([">=400G", "<=1T", "400G..600G", "480G"]), "pick": st.sampled_from(["smallest", "largest"])}),
@@ -38,6 +39,7 @@ DISK = some({
     "volumes": st.sampled_from([{"containers": "none", "var": "rest"}, {"root": "70G"}, {"var": "none", "containers": "rest"}]),
     "encrypt": st.sampled_from([{"tpm2": "7"}, {"tang": [{"url": "http://10.20.0.6", "thumbprint": "abc"}]}, {"tpm2": "0,7", "tang": [{"url": "http://10.20.0.6", "thumbprint": "abc"}], "threshold": "2"}]),
 })
+_LAB = {"lab": {"url": "http://10.20.0.5/lab", "key": {"url": "http://10.20.0.5/key", "fingerprint": "DE15B14486CD377B9E876E1A234654DA9A296436"}}}
 LAYER: dict[str, st.SearchStrategy[Any]] = {
     "release": st.sampled_from(["rhel-8.7", "rhel-8.10", "rocky-8.10"]),
     "install": INSTALL, "boot": BOOT, "disk": DISK,
@@ -61,7 +63,7 @@ LAYER: dict[str, st.SearchStrategy[Any]] = {
                                                {"mode": "dkms", "packages": ["nvidia-driver-dkms"]}]), "toolkit": st.just("1.17.8"), "cdi": BOOL,
                     "fabric_manager": st.sampled_from(["auto", "yes", "no"]), "persistence": BOOL}),
     "tools": st.sampled_from([{"helm": "3.12.3"}, {"helm": "3.13.2", "kustomize": "5.0.1"}]),
-    "repositories": st.just({"lab": {"url": "http://10.20.0.5/lab", "key": {"url": "http://10.20.0.5/key", "fingerprint": "DE15B14486CD377B9E876E1A234654DA9A296436"}}}),
+    "repositories": st.just(_LAB),
     "packages": some({"install": listed(["tmux", "@development", "lldpd"]), "remove": listed(["iwl7260-firmware", "plymouth"]), "third_party": listed(["lab-agent-1.0-1"])}),
     "files": st.sampled_from([{"/etc/motd": {"content": "hello\n"}}, {"/etc/a": {"content": "%end\n", "mode": "0600"}, "/etc/b": {"content": "ü"}}, {"/etc/empty": {"content": ""}}]),
     "report": some({"url": st.just("http://10.20.0.5/report"), "syslog": st.sampled_from(["10.20.0.9:514", "log.lab"])}),
@@ -108,7 +110,7 @@ def sites(draw: st.DrawFn, most: int = 3, names: bool = False) -> Tree:
     count = draw(st.integers(1, most))
     chosen = draw(st.lists(st.sampled_from(NAMES), min_size=count, max_size=count, unique=True)) if names else [f"n{i}" for i in range(count)]
     made["nodes"] = {name: draw(node(number)) for number, name in enumerate(chosen)}
-    return made
+    return _with_drivers(made)
 
 
 @st.composite
@@ -119,7 +121,14 @@ def racks(draw: st.DrawFn) -> Tree:
     made["nodes"] = {}
     for number, name in enumerate(draw(st.lists(st.sampled_from(NAMES), min_size=2, max_size=5, unique=True))):
         made["nodes"][name] = _renumbered(form, number) if draw(st.booleans()) else draw(node(number))
-    return made
+    return _with_drivers(made)
+
+
+def _with_drivers(site: Tree) -> Tree:
+    """A site that installs a driver has a repository that holds one."""
+    if "kmod" in repr(site) or "dkms" in repr(site):
+        site.setdefault("repositories", _LAB)
+    return site
 
 
 def _renumbered(tree: Any, number: int) -> Any:

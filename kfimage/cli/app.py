@@ -7,6 +7,7 @@ from typing import List, Optional
 
 import typer
 
+from kfimage.cli import finalize
 from kfimage.cli.guard import guarded
 
 app = typer.Typer(
@@ -144,3 +145,6 @@ def steps(
     from kfimage.cli.steps import run
 
     run(role, site, json)
+
+
+app.add_typer(finalize.app, name="finalize")

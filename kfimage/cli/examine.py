@@ -72,8 +72,11 @@ class Examiner:
 
     def script(self, text: str, path: str) -> None:
         from kfimage.verify import guide, shell
+        from kfimage.verify.prove import place_of
 
-        self.report.extend(shell.check_script(text, path))
+        # A script may say itself where it runs; only a step's install.sh is known by its name.
+        place = place_of(path)
+        self.report.extend(shell.check_script(text, path, place="" if place == "node" else place))
         self.report.extend(guide.check_text(text, path))
         self._scripts[path, 1] = text
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from json import loads as json_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
-from kfimage import __version__
+from kfimage import __version__, exports
 from kfimage.cli.load import load
 from kfimage.cli.output import as_json, as_sarif, print_report, summary
 from kfimage.cli.usage import known_checks, reporting, wrong_use
@@ -23,14 +24,19 @@ if TYPE_CHECKING:
 def run(
     roles: list[str], nodes: list[str], site: Optional[Path], output: str, format: str, strict: bool, ignore: list[str], json: bool, sarif: bool,
 ) -> None:
-    if format != "tree":
-        raise wrong_use(f"no format '{format}'", "tree is what there is")
+    if format not in ("tree", *exports.names()):
+        raise wrong_use(f"no format '{format}'", did_you_mean(format, ("tree", *exports.names())))
+    if format != "tree" and nodes:
+        raise wrong_use(f"--node does not go with '{format}'", "a template of some nodes would be wrong for their role's others; choose by --role")
+    if format != "tree" and output == "-":
+        raise wrong_use(f"-o - prints one kickstart, and '{format}' is many files", "name a folder with --output")
     if output == "-" and (json or sarif):
         raise wrong_use(f"-o - and {'--json' if json else '--sarif'} both want stdout", "write the tree to a folder, or leave the report to stderr")
     with reporting(json, sarif):
         skipped = known_checks(ignore)
         if output != "-":
             check_folder(Path(output))
+            _check_format(Path(output), format)
         pipeline = load(site)
         _check_names(pipeline, roles, nodes)
         plans = pipeline.plans(roles, nodes)
@@ -40,7 +46,10 @@ def run(
         if output == "-":
             _print_one(pipeline, plans, skipped, strict)
         else:
-            _write(pipeline, plans, output, skipped, strict)
+            if format == "tree":
+                _write(pipeline, plans, output, skipped, strict)
+            else:
+                _export(pipeline, plans, format, output, skipped, strict)
             if json or sarif:
                 sys.stdout.write(as_json(pipeline.report) if json else as_sarif(pipeline.report))
 
@@ -108,11 +117,52 @@ def _write(pipeline: Pipeline, plans: list[Plan], output: str, ignore: Sequence[
         return content(renderer.made, prover.proven, world, index)
 
     tree = map(secrets.fill, pipeline.artefacts(plans, leave=leave))
-    count, changed = directory.write(Path(output), tree, _head(pipeline, ignore), memory=memory, remember=remember if world else None)
+    remembered = remember if world else None
+    written = directory.write(Path(output), tree, _head(pipeline, ignore), memory=memory, remember=remembered, stays=_others(pipeline, plans))
     print_report(pipeline.report)
     what = f"{len(plans)} {'node' if plans[0].node else 'role'}{'s' * (len(plans) > 1)}"
     shapes = prover.shapes
-    sys.stderr.write(f"wrote {changed} of {count} files for {what} to {output.rstrip('/')}/ ({shapes} distinct kickstart{'s' * (shapes > 1)} proven)\n")
+    removed = f", removed {written.removed} that no longer belong" if written.removed else ""
+    proven = f"{shapes} distinct kickstart{'s' * (shapes > 1)} proven"
+    sys.stderr.write(f"wrote {written.changed} of {written.files} files for {what} to {output.rstrip('/')}/{removed} ({proven})\n")
+
+
+def _others(pipeline: Pipeline, plans: Sequence[Plan]) -> Callable[[dict[str, Any]], bool]:
+    """Which entries of an earlier index.json stay: those of the site's nodes (or roles) that this run was not asked for."""
+    resolver = pipeline.resolver
+    others = {*(resolver.node_names or resolver.role_names())} - {plan.name for plan in plans}
+    # Their kickstarts may name an earlier payload.
+    return lambda entry: bool(others) and (entry.get("of") in others or entry.get("kind") == "payload")
+
+
+def _check_format(folder: Path, format: str) -> None:
+    """Raise wrong use when the folder holds another format: what is served from it would be removed."""
+    try:
+        there = json_of((folder / "index.json").read_bytes()).get("format", "tree")
+    except (OSError, ValueError, AttributeError):
+        return
+    if there != format:
+        raise wrong_use(f"{folder} holds the format '{there}'", "name another folder with --output")
+
+
+def _export(pipeline: Pipeline, plans: list[Plan], format: str, output: str, ignore: Sequence[str], strict: bool) -> None:
+    from kfimage.cli.progress import counter
+    from kfimage.sinks import directory
+    from kfimage.sinks.secrets import Secrets
+
+    export, made = pipeline.exporting(format, plans)
+    with counter("proving", len(plans)) as progress:
+        pipeline.prove(plans, progress=progress)
+    export.check(made, pipeline.report)
+    folder = pipeline.source.folder
+    secrets = Secrets(plans, folder.root if folder else None)
+    if not pipeline.report.failed():
+        secrets.prove(export.export(made))
+        pipeline.report.extend(secrets.report)
+    _settle(pipeline, ignore, strict)
+    written = directory.write(Path(output), export.export(made), {**_head(pipeline, ignore), "format": format})
+    print_report(pipeline.report)
+    sys.stderr.write(f"wrote {written.changed} of {written.files} files of {format} to {output.rstrip('/')}/\n")
 
 
 def _check_names(pipeline: Pipeline, roles: list[str], nodes: list[str]) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 
 from kfimage.kinds import FACT_SAFE
 from kfimage.lock import Lock
-from kfimage.model import Crio, Nvidia, Plan, Repository, Tool
+from kfimage.model import Nvidia, Plan, Repository, Tool
+from kfimage.render import proxy
 from kfimage.render.firewall import openings
 
 TOOLKIT = ("nvidia-container-toolkit", "nvidia-container-toolkit-base", "libnvidia-container-tools", "libnvidia-container1")
@@ -28,6 +29,7 @@ def own(plan: Plan) -> dict[str, str]:
     return {
         "KF_NODE": node.hostname if node else "",
         "KF_NODE_IP": (node.ip or "") if node else "",
+        "KF_NODE_NETWORKS": _list(dict.fromkeys(a.network for nic in plan.nics for part in (nic, *nic.vlans.values()) for a in part.address)),
         "KF_ROUTES": _list(routes(plan)),
     }
 
@@ -46,7 +48,7 @@ def routes(plan: Plan) -> tuple[str, ...]:
 
 def shared(plan: Plan, lock: Lock) -> dict[str, str]:
     """Every other fact, in a fixed order."""
-    k, net, proxy = plan.kubernetes, plan.network, plan.proxy
+    k, net = plan.kubernetes, plan.network
     opened = openings(plan.firewall, plan.calico, k)
     facts = {
         "KF_SITE": plan.site,
@@ -64,13 +66,13 @@ def shared(plan: Plan, lock: Lock) -> dict[str, str]:
         "KF_BOOT_ORDER": plan.boot.order or "keep",
         "KF_NTP": _list(plan.time.ntp),
         "KF_DNS_SEARCH": _list(net.search),
-        "KF_HTTP_PROXY": proxy.http or "",
-        "KF_HTTPS_PROXY": proxy.https or proxy.http or "",
-        "KF_NO_PROXY": _no_proxy(plan) if proxy.http or proxy.https else "",
+        "KF_HTTP_PROXY": plan.proxy.http or "",
+        "KF_HTTPS_PROXY": plan.proxy.https or plan.proxy.http or "",
         "KF_SYSLOG": _with_port(plan.report.syslog, 514),
         "KF_REPORT_URL": plan.report.url or "",
         "KF_RHSM_ORGANIZATION": (plan.install.rhsm.organization or "") if plan.install.rhsm else "",
         "KF_RHSM_SERVER": (plan.install.rhsm.server or "") if plan.install.rhsm else "",
+        "KF_RHSM_PROXY": proxy.rhsm_proxy(plan) if plan.install.rhsm else "",
         "KF_FIREWALL": plan.firewall.mode or "firewalld",
         "KF_FIREWALL_PORTS": _list(opened.ports),
         "KF_FIREWALL_PROTOCOLS": _list(opened.protocols),
@@ -92,10 +94,12 @@ def shared(plan: Plan, lock: Lock) -> dict[str, str]:
         "KF_PACKAGES": _list(third_party(plan, lock)),
         "KF_PACKAGES_LOCK": _list(locked(plan)),
     }
-    facts.update(_repositories(used_repositories(plan)))
-    facts.update(_crio(plan.crio, lock))
-    facts.update(_tools(plan.tools if "tools" in plan.steps else {}, lock))
+    facts.update(_repositories(plan))
+    facts.update(_crio(plan, lock))
+    facts.update(_tools(plan, lock))
     facts.update(_nvidia(plan.nvidia, plan.steps))
+    fetched = [value for name, value in facts.items() if name.startswith(("KF_REPO_", "KF_TOOL_", "KF_CRIO_")) and name.endswith(("_URL", "_KEY"))]
+    facts["KF_NO_PROXY"] = proxy.no_proxy(plan, fetched) if plan.proxy.http or plan.proxy.https else ""
     return facts
 
 
@@ -136,13 +140,17 @@ def fact_name(word: str) -> str:
     return re.sub(r"[^A-Z0-9]", "_", word.upper())
 
 
-def _repositories(repositories: Mapping[str, Repository]) -> dict[str, str]:
+def _repositories(plan: Plan) -> dict[str, str]:
+    repositories = used_repositories(plan)
     facts = {"KF_REPOS": _list(repositories)}
     for name, repo in repositories.items():
         key = repo.key
         prefix = f"KF_REPO_{fact_name(name)}"
         facts[f"{prefix}_URL"] = repo.url or ""
         facts[f"{prefix}_KEY"] = (key.url or key_path(name)) if key else ""
+        facts[f"{prefix}_PROXY"] = proxy.plan_proxy(plan, repo.url)
+        # One word: KEY_PROXY would be the proxy of a repository called NAME-key.
+        facts[f"{prefix}_KEYPROXY"] = proxy.plan_proxy(plan, key.url) if key else ""
         facts[f"{prefix}_FINGERPRINT"] = (key.fingerprint or "") if key else ""
         facts[f"{prefix}_EXPIRED_OK"] = _yes(key.accept_expired if key else None)
     return facts
@@ -153,12 +161,15 @@ def key_path(repository: str) -> str:
     return f"/etc/pki/rpm-gpg/kfimage-{repository}"
 
 
-def _crio(crio: Crio, lock: Lock) -> dict[str, str]:
+def _crio(plan: Plan, lock: Lock) -> dict[str, str]:
+    crio = plan.crio
     pin = lock.pin("crio", crio.version or "") if crio.source == "bundle" else None
+    url = (crio.url or (pin.url if pin else "")) if crio.source == "bundle" else ""
     return {
         "KF_CRIO_SOURCE": crio.source or "",
         "KF_CRIO_VERSION": crio.version or "",
-        "KF_CRIO_URL": (crio.url or (pin.url if pin else "")) if crio.source == "bundle" else "",
+        "KF_CRIO_URL": url,
+        "KF_CRIO_PROXY": proxy.plan_proxy(plan, url),
         "KF_CRIO_SHA256": (crio.sha256 or (pin.sha256 if pin else "")) if crio.source == "bundle" else "",
         "KF_CRIO_RUNTIME": crio.runtime or "",
         "KF_PAUSE_IMAGE": crio.pause_image or "",
@@ -168,13 +179,16 @@ def _crio(crio: Crio, lock: Lock) -> dict[str, str]:
     }
 
 
-def _tools(tools: Mapping[str, Tool], lock: Lock) -> dict[str, str]:
+def _tools(plan: Plan, lock: Lock) -> dict[str, str]:
+    tools: Mapping[str, Tool] = plan.tools if "tools" in plan.steps else {}
     facts = {"KF_TOOLS": _list(tools)}
     for name, tool in tools.items():
         pin = lock.pin(name, tool.version or "")
         prefix = f"KF_TOOL_{fact_name(name)}"
         facts[f"{prefix}_VERSION"] = tool.version or ""
-        facts[f"{prefix}_URL"] = tool.url or (pin.url if pin else "")
+        url = tool.url or (pin.url if pin else "")
+        facts[f"{prefix}_URL"] = url
+        facts[f"{prefix}_PROXY"] = proxy.plan_proxy(plan, url)
         facts[f"{prefix}_SHA256"] = tool.sha256 or (pin.sha256 if pin else "")
     return facts
 
@@ -190,13 +204,6 @@ def _nvidia(nvidia: Nvidia, steps: tuple[str, ...]) -> dict[str, str]:
         "KF_NVIDIA_FABRIC_MANAGER": (nvidia.fabric_manager or "auto") if driver else "no",
         "KF_NVIDIA_PERSISTENCE": _yes(nvidia.persistence and driver is not None),
     }
-
-
-def _no_proxy(plan: Plan) -> str:
-    k = plan.kubernetes
-    api = re.sub(r":[0-9]+$", "", k.api or "").strip("[]")
-    direct = ["localhost", "127.0.0.1", "::1", f".{k.dns_domain}", ".svc", k.pods, k.services, api]
-    return ",".join(dict.fromkeys(d for d in [*direct, *plan.firewall.cluster, *plan.proxy.except_for] if d))
 
 
 def _with_port(endpoint: str | None, port: int) -> str:

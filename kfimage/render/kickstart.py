@@ -10,6 +10,7 @@ from typing import Union
 
 from kfimage.catalog import Catalog
 from kfimage.model import Plan
+from kfimage.render.storage import unlock_address
 from kfimage.render.templates import Section, Templates
 from kfimage.render.view import OWN, Views
 
@@ -84,8 +85,21 @@ class Shapes:
         key = tuple(map(id, parts))
         if key not in self._shared:
             texts = [None if piece.own else piece.text for piece in pieces]
-            self._shared[key] = (parts, hashlib.sha256(repr((parts, texts)).encode()).digest())
+            self._shared[key] = (parts, hashlib.sha256(_without_disks(plan, repr((parts, texts))).encode()).digest())
         return self._shared[key][1]
+
+
+def _without_disks(plan: Plan, text: str) -> str:
+    """The text with the names of this plan's disks put back to placeholders: each node of a rack may name its own.
+
+    They are single words of a kind (no blank, quote, '#' or '$'), which every parser takes alike.
+    """
+    rule = plan.disk.root
+    named = [*rule.id, *rule.wwn, *rule.serial, *rule.path] if rule else []
+    for number, value in sorted(enumerate(named), key=lambda pair: -len(pair[1])):
+        if len(value) >= 6:
+            text = text.replace(value, f"\0d{number}")
+    return text
 
 
 def masked(plan: Plan) -> Callable[[str], str]:
@@ -100,6 +114,10 @@ def masked(plan: Plan) -> Callable[[str], str]:
         marks.setdefault(address.network.partition("/")[0], f"\0w{number}")
     for number, gateway in enumerate(part.gateway for part in parts):
         marks.setdefault(gateway or "", f"\0g{number}")
+    for argument in unlock_address(plan):
+        # One word made of several that are masked alone; what else is in it, device and netmask, stands in the plan's interfaces.
+        if argument.startswith("ip="):
+            marks.setdefault(argument[3:], "\0u")
     return lambda text: _WORD.sub(lambda word: marks.get(word[0], word[0]), text)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from kfimage.artefact import Artefact
-from kfimage.model import Plan
-from kfimage.render.storage import NOUVEAU
+from kfimage.model import LocalDisk, Plan
+from kfimage.render.proxy import install_proxy
+from kfimage.render.storage import NOUVEAU, dracut_address
 
 GRUB_SERVER = "http://${net_default_server}"
 IPXE_SERVER = "http://${next-server}"
@@ -17,7 +18,7 @@ def dashed(mac: str) -> str:
 
 def inst_args(plan: Plan, server: str) -> tuple[str, ...]:
     """The installer's kernel arguments, with `server` as the root of the served tree. RHEL 8.7 knows them with `inst.` only."""
-    args = [f"inst.ks={server}/kickstart/{plan.name}.ks", "inst.ks.sendmac", "ip=dhcp"]
+    args = [f"inst.ks={server}/kickstart/{plan.name}.ks", "inst.ks.sendmac", *installer_address(plan)]
     source = plan.install
     if source.url:
         args.append(f"inst.repo={source.url}")
@@ -28,8 +29,12 @@ def inst_args(plan: Plan, server: str) -> tuple[str, ...]:
         args.append(f"inst.repo=hd:{source.harddrive.partition}:{source.harddrive.path}")
     elif source.source == "cdrom":
         args.append("inst.repo=cdrom")
-    if plan.proxy.http and source.url:
-        args.append(f"inst.proxy={plan.proxy.http}")
+    elif isinstance(source.kernel_line, str):
+        args.append(f"inst.repo={source.kernel_line}")
+    if source.stage2:
+        args.append(f"inst.stage2={source.stage2}")
+    if install_proxy(plan):
+        args.append(f"inst.proxy={install_proxy(plan)}")
     args.append("inst.cmdline")
     if plan.report.syslog:
         args.append(f"inst.syslog={plan.report.syslog}")
@@ -40,6 +45,15 @@ def inst_args(plan: Plan, server: str) -> tuple[str, ...]:
         args.extend(NOUVEAU)
     args.extend(f"console={console}" for console in plan.kernel.console)
     return tuple(args)
+
+
+def installer_address(plan: Plan) -> tuple[str, ...]:
+    """ip= of the installer; `static` is DHCP where the interface that boots has no address that dracut could be told."""
+    way = plan.boot.network or "dhcp"
+    if way != "static":
+        return (f"ip={way}",)
+    nic = next((nic for nic in plan.nics if plan.node and nic.mac and nic.mac == plan.node.boot_mac), None)
+    return (dracut_address(nic, plan.node.hostname) if nic and plan.node else ()) or ("ip=dhcp",)
 
 
 def node_artefacts(plan: Plan) -> list[Artefact]:
@@ -55,11 +69,11 @@ def node_artefacts(plan: Plan) -> list[Artefact]:
     ]
 
 
-def default_artefacts(entry: Plan | None, install: bool) -> list[Artefact]:
+def default_artefacts(entry: Plan | None, install: bool, local: LocalDisk | None = None) -> list[Artefact]:
     """The files an unknown MAC gets: the local disk, with an entry for `entry` that is taken by itself only when `install`."""
     return [
-        _artefact("netboot/pxelinux.cfg/default", pxelinux(entry, install), ""),
-        _artefact("netboot/grub/grub.cfg", _GRUB_DISPATCH + grub(entry, install), ""),
+        _artefact("netboot/pxelinux.cfg/default", pxelinux(entry, install, local), ""),
+        _artefact("netboot/grub/grub.cfg", _GRUB_DISPATCH + grub(entry, install, local), ""),
         _artefact("netboot/ipxe/boot.ipxe", _IPXE_DISPATCH + ipxe(entry, install, head=False), ""),
     ]
 
@@ -72,12 +86,13 @@ def _timeout(plan: Plan | None) -> int:
     return plan.boot.timeout or 0 if plan else 5
 
 
-def pxelinux(plan: Plan | None, install: bool) -> str:
+def pxelinux(plan: Plan | None, install: bool, local: LocalDisk | None = None) -> str:
     """A pxelinux configuration. It cannot name the server it came from, so an install entry needs boot.url."""
     url = plan.boot.url if plan else None
     lines = ["# Written by kfimage. pxelinux; kernel and initrd lie beside pxelinux.0."]
     entry = plan is not None and url is not None
-    lines += [f"DEFAULT {'install' if install and entry else 'local'}", "PROMPT 0", f"TIMEOUT {_timeout(plan) * 10}", "LABEL local", "  LOCALBOOT -1"]
+    lines += [f"DEFAULT {'install' if install and entry else 'local'}", "PROMPT 0", f"TIMEOUT {_timeout(plan) * 10}"]
+    lines += ["LABEL local", *_bios_disk(plan.boot.local if plan else local)]
     if plan is not None and url is not None:
         # IPAPPEND 2 adds BOOTIF: which of the interfaces asked.
         lines += [
@@ -89,16 +104,26 @@ def pxelinux(plan: Plan | None, install: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
-def grub(plan: Plan | None, install: bool) -> str:
-    """A GRUB 2 configuration; paths start at the root that GRUB was loaded from."""
-    lines = ["# Written by kfimage. GRUB 2 for UEFI.", f"set timeout={_timeout(plan)}", f"set default={'install' if install and plan else 'local'}"]
-    lines += ["menuentry 'Local disk' --id local {", "  exit", "}"]
+def _bios_disk(local: LocalDisk | None) -> list[str]:
+    # Some firmware ends its boot list, or hangs, when the loader returns to it.
+    return ["  COM32 chain.c32", "  APPEND hd0"] if local and local.bios == "chain" else ["  LOCALBOOT -1"]
+
+
+def _uefi_disk(local: LocalDisk | None) -> list[str]:
+    return _GRUB_DISK if local and local.uefi == "chainload" else []
+
+
+def grub(plan: Plan | None, install: bool, local: LocalDisk | None = None) -> str:
+    """A GRUB 2 configuration; kernel and initrd lie beside the folder that GRUB was loaded from, below whatever path that has."""
+    lines = ["# Written by kfimage. GRUB 2 for UEFI.", *(_GRUB_ROOT if plan else ())]
+    lines += [f"set timeout={_timeout(plan)}", f"set default={'install' if install and plan else 'local'}"]
+    lines += ["menuentry 'Local disk' --id local {", *_uefi_disk(plan.boot.local if plan else local), "  exit", "}"]
     if plan is not None:
         bootif = f" BOOTIF={dashed(plan.node.boot_mac)}" if plan.node and plan.node.boot_mac else " BOOTIF=$kf_mac"
         lines += [
             f"menuentry 'Install {plan.name} ({plan.role}, {plan.release.name})' --id install {{",
-            f"  linuxefi /{plan.release.name}/vmlinuz {' '.join(inst_args(plan, plan.boot.url or GRUB_SERVER))}{bootif}",
-            f"  initrdefi /{plan.release.name}/initrd.img", "}",
+            f"  linuxefi ${{kf_root}}/{plan.release.name}/vmlinuz {' '.join(inst_args(plan, plan.boot.url or GRUB_SERVER))}{bootif}",
+            f"  initrdefi ${{kf_root}}/{plan.release.name}/initrd.img", "}",
         ]
     return "\n".join(lines) + "\n"
 
@@ -121,6 +146,18 @@ def ipxe(plan: Plan | None, install: bool, *, head: bool = True) -> str:
     ]
     return "\n".join(lines) + "\n"
 
+
+# The parent of ${prefix}, device included: dnsmasq refuses paths with '..', and '/' alone is wrong when served below a path.
+_GRUB_ROOT = ["set kf_root=", "regexp --set=1:kf_root '^(.*)/[^/]+/?$' \"${prefix}\""]
+
+_GRUB_DISK = [
+    "  for loader in redhat/shimx64.efi rocky/shimx64.efi almalinux/shimx64.efi centos/shimx64.efi BOOT/BOOTX64.EFI; do",
+    "    if search --no-floppy --set=kf_disk --file /EFI/$loader; then",
+    "      chainloader ($kf_disk)/EFI/$loader",
+    "      boot",
+    "    fi",
+    "  done",
+]
 
 _GRUB_DISPATCH = """\
 # Written by kfimage. Every machine starts here; the vendor's signed GRUB reads no other name.

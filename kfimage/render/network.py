@@ -5,6 +5,7 @@ from __future__ import annotations
 from kfimage.model import Nic, Plan, Vlan
 from kfimage.render.carry import placeholder
 from kfimage.render.firewall import openings
+from kfimage.render.proxy import rhsm_proxy
 from kfimage.render.templates import Block, ks
 
 
@@ -118,6 +119,8 @@ def rhsm_line(plan: Plan) -> str:
         words.append(f"--server-hostname={rhsm.server}")
     if rhsm.insights:
         words.append("--connect-to-insights")
+    if rhsm_proxy(plan):
+        words.append(f"--proxy={ks(rhsm_proxy(plan))}")
     return " ".join(words)
 
 

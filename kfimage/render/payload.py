@@ -32,10 +32,10 @@ def destination(path: str) -> str | None:
 
 
 class Payload:
-    """The payload of a catalog."""
+    """The payload of a catalog; `own` names the site's files in it, by where they lie on the node."""
 
     def __init__(self, catalog: Catalog) -> None:
-        self.files = _files(catalog)
+        self.files, self.own = _files(catalog)
         self.tar = _tar(self.files)
         self.sha256 = hashlib.sha256(self.tar).hexdigest()
         self.path = f"firstboot/payload-{self.sha256[:16]}.tar"
@@ -64,8 +64,9 @@ class Payload:
         return plan.boot.payload == "url" or (plan.boot.payload != "embed" and plan.boot.url is not None)
 
 
-def _files(catalog: Catalog) -> dict[str, tuple[bytes, int]]:
+def _files(catalog: Catalog) -> tuple[dict[str, tuple[bytes, int]], dict[str, str]]:
     found: dict[str, tuple[bytes, int]] = {}
+    own: dict[str, str] = {}
     for folder in reversed(catalog.folders):
         for path in folder.files("firstboot"):
             where = destination(path)
@@ -74,7 +75,9 @@ def _files(catalog: Catalog) -> dict[str, tuple[bytes, int]]:
                 continue
             script = path in ("step", "report") or path.endswith(("run.sh", "install.sh")) or data[:2] == b"#!"
             found[where] = (data, 0o755 if script and path != "lib.sh" else 0o644)
-    return dict(sorted(found.items()))
+            if folder is not catalog.folders[-1]:
+                own[where] = folder.name(f"firstboot/{path}")
+    return dict(sorted(found.items())), own
 
 
 def _tar(files: dict[str, tuple[bytes, int]]) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kfimage.model import Disk, Encrypt, Plan
+from kfimage.model import Disk, Encrypt, Nic, Plan
 from kfimage.render import facts
 
 VOLUME_GROUP = "kfimage"
@@ -18,6 +18,31 @@ def kernel_args(plan: Plan) -> tuple[str, ...]:
     if plan.disk.encrypt and plan.disk.encrypt.tang:
         args.append("rd.neednet=1")
     return tuple(dict.fromkeys([*args, *plan.kernel.args]))
+
+
+def unlock_address(plan: Plan) -> tuple[str, ...]:
+    """What an initramfs that asks Tang needs to know of this node's own static address; nothing where it asks DHCP or cannot be told."""
+    encrypt = plan.disk.encrypt
+    node = plan.node
+    if node is None or not encrypt or not encrypt.tang or any(arg.startswith("ip=") for arg in plan.kernel.args):
+        return ()
+    known = next((nic for nic in plan.nics if any(a.ip == node.ip for a in nic.address)), None)
+    return dracut_address(known, node.hostname) if known else ()
+
+
+def dracut_address(nic: Nic, hostname: str) -> tuple[str, ...]:
+    """ip= and nameserver= for one interface; nothing unless it is a plain one of the long form (dracut wants its kernel name) with static IPv4."""
+    v4 = next((a for a in nic.address if not a.v6), None)
+    plain = nic.mode is None and not nic.bond and not nic.bridge and ":" not in nic.device and nic.device not in ("link", "bootif")
+    if v4 is None or not plain:
+        return ()
+    gateway = nic.gateway if nic.gateway and ":" not in nic.gateway and nic.default_route is not False else ""
+    return (f"ip={v4.ip}::{gateway}:{v4.netmask}:{hostname}:{nic.device}:none", *(f"nameserver={ip}" for ip in nic.dns if ":" not in ip))
+
+
+def own_assignments(plan: Plan) -> str:
+    """The assignments that are this node's alone, beside its name."""
+    return facts.text({"KF_KERNEL_ARGS_NODE": " ".join(unlock_address(plan))})
 
 
 def assignments(plan: Plan) -> str:

@@ -9,18 +9,20 @@ import jinja2
 
 from kfimage.lock import Lock
 from kfimage.model import Plan
-from kfimage.render import facts, network, storage
+from kfimage.render import facts, network, proxy, storage
 from kfimage.render.carry import base64_lines, carried_files
 from kfimage.render.payload import Payload
 from kfimage.render.templates import Block, Section
 
-OWN = frozenset(("node", "nics", "name", "own_facts", "network_lines"))
+OWN = frozenset(("node", "nics", "name", "own_facts", "network_lines", "unlock_args"))
 """Parts that belong to one node; a text that reads none of them is shared by all plans with the same parts."""
 
 _LAYERED = (
     "access", "boot", "calico", "crio", "disk", "files", "firewall", "hooks", "install", "kernel", "kubernetes", "locale", "network",
     "nvidia", "packages", "proxy", "release", "report", "repositories", "role", "selinux", "site", "steps", "time", "tools", "waive",
 )
+
+_PROXIED = ("install", "proxy", "kubernetes", "firewall")
 
 
 class Views:
@@ -43,7 +45,10 @@ class Views:
             "storage_script": ((), lambda plan: Block(builtin("kickstart/pre/storage.sh"))),
             "carried": (("repositories", "files", "hooks", "crio", "install", "waive", "steps"), lambda plan: carried_files(plan, self.read)),
             "pre_hooks": (("hooks",), lambda plan: tuple(Block(base64_lines(self.read(hook))) for hook in plan.hooks.pre)),
-            "rhsm_line": (("install",), network.rhsm_line),
+            "source_proxy": (_PROXIED, proxy.install_proxy),
+            "repo_proxies": (_PROXIED, proxy.repo_proxies),
+            "rhsm_line": (_PROXIED, network.rhsm_line),
+            "unlock_args": (("node", "nics", "disk", "kernel"), lambda plan: Block(storage.own_assignments(plan))),
             "password_words": (("access", "waive"), network.password_words),
             "syslog_host": (("report",), lambda plan: (plan.report.syslog or "").rpartition(":")[0] or plan.report.syslog),
             "syslog_port": (("report",), lambda plan: (plan.report.syslog or "").rpartition(":")[2] if ":" in (plan.report.syslog or "") else ""),

@@ -6,7 +6,7 @@ from typing import Any
 
 from kfimage.errors import ERROR, Mark, Report, define
 from kfimage.model import Nic, Plan, Vlan
-from kfimage.render import network
+from kfimage.render import network, proxy
 from kfimage.render.firewall import openings
 
 DIFFERS = define(
@@ -34,7 +34,7 @@ def compare(handler: Any, plan: Plan, path: str, report: Report) -> None:
     same("timezone --ntpservers", sorted(handler.timezone.ntpservers or ()), sorted(plan.time.ntp))
     same("selinux", handler.selinux.selinux, {"permissive": 2, "enforcing": 1}[plan.selinux])
     same("rootpw --lock", (bool(handler.rootpw.lock), handler.rootpw.password or ""), (True, ""))
-    same("reboot", handler.reboot.action, 1)
+    same("reboot", (handler.reboot.action, bool(handler.reboot.eject)), (1, plan.install.source == "cdrom"))
     same("autopart", bool(handler.autopart.autopart), False)
     _source(handler, plan, same)
     _access(handler, plan, same)
@@ -50,18 +50,18 @@ def compare(handler: Any, plan: Plan, path: str, report: Report) -> None:
 
 def _source(handler: Any, plan: Plan, same: Any) -> None:
     source = plan.install.source
-    proxy = plan.proxy.http or None
     same("url", handler.url.url if source == "url" else None, plan.install.url if source == "url" else None)
     if source == "url":
-        same("url --proxy", handler.url.proxy or None, proxy)
+        same("url --proxy", handler.url.proxy or "", proxy.plan_proxy(plan, plan.install.url))
     if source == "nfs" and plan.install.nfs:
         same("nfs", (handler.nfs.server, handler.nfs.dir, handler.nfs.opts or None), (plan.install.nfs.server, plan.install.nfs.path, plan.install.nfs.options))
     if source == "harddrive" and plan.install.harddrive:
         same("harddrive", (handler.harddrive.partition, handler.harddrive.dir), (plan.install.harddrive.partition, plan.install.harddrive.path))
     same("cdrom", bool(handler.cdrom.seen), source == "cdrom")
     same("rhsm", handler.rhsm.organization or "", plan.install.rhsm.organization if source == "rhsm" and plan.install.rhsm else "")
-    meant = {(name, repo.url, repo.proxy or proxy) for name, repo in plan.install.repos.items()}
-    same("repo", {(r.name, r.baseurl, r.proxy or None) for r in handler.repo.repoList}, meant)
+    same("rhsm --proxy", handler.rhsm.proxy or "", proxy.rhsm_proxy(plan) if source == "rhsm" else "")
+    meant = {(name, repo.url, repo.proxy or proxy.plan_proxy(plan, repo.url)) for name, repo in plan.install.repos.items()}
+    same("repo", {(r.name, r.baseurl, r.proxy or "") for r in handler.repo.repoList}, meant)
 
 
 def _access(handler: Any, plan: Plan, same: Any) -> None:

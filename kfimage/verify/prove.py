@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from threading import Thread
 from typing import NamedTuple, Optional
@@ -21,6 +22,10 @@ MISMATCH = define(
     why="A fact that a script reads and nobody writes is empty on the node; one that nobody declares never re-runs the step.",
     fix="make `# needs:` of the scripts, `needs` of step.yaml and the facts of kfimage/render/facts.py agree",
 )
+
+
+ROOT = "firstboot/root/"
+"""Where a tree shows what lands on a node."""
 
 
 class Stand(NamedTuple):
@@ -44,6 +49,8 @@ class Prover:
         self._clean: set[str] = set()
         self._before: frozenset[str] = frozenset()
         self._scripts: dict[str, Report] = {}
+        self._described: dict[str, Report] = {}
+        self._unsure: set[str] = set()
 
     @property
     def shapes(self) -> int:
@@ -79,10 +86,15 @@ class Prover:
         if stand.first:
             self.prove(stand)
 
-    def prove(self, stand: Stand, facts: Optional[Mapping[str, str]] = None, boot: Iterable[Artefact] = ()) -> None:
-        """Prove one kickstart and its boot files; with the `facts` it writes, also that its steps find those they need."""
+    def prove(
+        self, stand: Stand, facts: Optional[Mapping[str, str]] = None, boot: Iterable[Artefact] = (), scripts: Iterable[SiteScript] = ()
+    ) -> None:
+        """Prove one kickstart, its boot files and the site's scripts that it carries; with the `facts` it writes, also
+        that its steps find those they need."""
         found = self._read(stand.plan, stand.pieces, stand.path)
         _boot_files(boot, found)
+        for script in scripts:
+            found.extend(self._once(f"{script.place}\0{script.path}\0{script.text}", partial(_script, script.text, script.path, 1, script.place)))
         if facts is not None:
             self._steps(stand.plan, facts, found)
         if not found:
@@ -104,22 +116,29 @@ class Prover:
         blank = masked(plan)
         for section in parsed.sections:
             if section.name in ("%post", "%pre", "%onerror"):
-                key = section.name + blank(section.body)
-                if key not in self._scripts:
-                    self._scripts[key] = _script(section.body, path, section.first, section.name.lstrip("%"))
-                report.extend(self._scripts[key])
+                place = section.name.lstrip("%")
+                report.extend(self._once(section.name + blank(section.body), partial(_script, section.body, path, section.first, place, section.name)))
         return report
+
+    def _once(self, key: str, check: Callable[[], Report]) -> Report:
+        """What a script's check finds, looked for once."""
+        if key not in self._scripts:
+            self._scripts[key] = check()
+        return self._scripts[key]
 
     def payload(self, payload: Payload, release_units: str) -> None:
         """Prove the payload's units and scripts."""
         key = hashlib.sha256(f"{payload.sha256} {release_units}".encode()).hexdigest()
         if key not in self._before:
             found = Report()
-            prove_firstboot({f"firstboot/root/{path}": data for path, (data, _) in payload.files.items()}, release_units, found)
+            own = {f"{ROOT}{path}": name for path, name in payload.own.items()}
+            prove_firstboot({f"{ROOT}{path}": data for path, (data, _) in payload.files.items()}, release_units, found, own)
             self.report.extend(found)
             if found:
                 return
         self._clean.add(key)
+        if payload.own:
+            self._unsure.add(key)
 
     def _steps(self, plan: Plan, facts: Mapping[str, str], report: Report) -> None:
         for name in plan.steps:
@@ -127,6 +146,9 @@ class Prover:
                 known = any(fact.startswith(need[:-1]) for fact in facts) if need.endswith("*") else need in facts
                 if not known:
                     report.add(MISMATCH, Mark(f"firstboot/steps/{name}/step.yaml"), f"step '{name}' needs {need}, and no such fact is written")
+            if name not in self._described:
+                self._described[name] = compare_step(self.catalog, name)
+            report.extend(self._described[name])
 
     def shellcheck(self, scripts: Mapping[str, str]) -> Callable[[], None]:
         """Start shellcheck over what was generated; call what is returned to wait for it. Its absence is recorded."""
@@ -143,15 +165,75 @@ class Prover:
             self.report.extend(found)
             if found:
                 # Which shapes it spares is not worth telling apart: all are proven again next time.
-                self._clean -= self._shapes_seen
+                self._clean -= self._shapes_seen | self._unsure
 
         return wait
 
 
-def _script(body: str, path: str, first: int, place: str) -> Report:
+_SAID = re.compile(r"^#[ \t]*(needs|after):[ \t]*(.*)$", re.M)
+
+
+def compare_step(catalog: Catalog, name: str) -> Report:
+    """What the comment lines `# needs:` and `# after:` of a step's scripts say against its step.yaml; a step without scripts has none."""
+    report, step = Report(), catalog.step(name)
+    scripts = [found for file in ("install.sh", "run.sh") if (found := catalog.find(f"firstboot/steps/{name}/{file}")) is not None]
+    described = catalog.find(f"firstboot/steps/{name}/step.yaml")
+    said: dict[str, set[str]] = {"needs": set(), "after": set()}
+    meant = {"needs": set(step.needs), "after": set(step.after)}
+    for data, path in scripts:
+        text = data.decode("utf-8", "replace")
+        for line in _SAID.finditer(text):
+            said[line[1]].update(line[2].split())
+            for word in sorted(set(line[2].split()) - meant[line[1]]):
+                mark = Mark(path, text.count("\n", 0, line.start()) + 1, 1)
+                report.add(MISMATCH, mark, f"`# {line[1]}:` names {word}, and `{line[1]}` of step.yaml does not")
+    for key in meant if scripts and described else ():
+        for word in sorted(meant[key] - said[key]):
+            report.add(MISMATCH, Mark(described[1] if described else name), f"`{key}` names {word}, and no `# {key}:` of the step's scripts does")
+    return report
+
+
+class SiteScript(NamedTuple):
+    """A shell script of the site's own: where it is written, its text, and where it runs (pre, post, node)."""
+
+    path: str
+    text: str
+    place: str
+
+
+_SHELL = re.compile(rb"#![^\n]*\b(?:ba|da|k)?sh\b")
+
+
+def site_scripts(plan: Plan, read: Callable[[str], bytes], name: Callable[[str], str]) -> tuple[SiteScript, ...]:
+    """The site's hooks and those of its files that are shell scripts; `name` tells how messages name a file of its folder."""
+    hooks = [(name(hook), read(hook), place) for kind, place in _PLACES for hook in getattr(plan.hooks, kind)]
+    # A hook without a `#!` line is run by bash.
+    found = [part for part in hooks if _SHELL.match(part[1]) or (part[1][:2] != b"#!" and b"\0" not in part[1])]
+    for path, file in plan.files.items():
+        where, data = (name(file.source), read(file.source)) if file.source else (path, (file.content or "").encode())
+        if _SHELL.match(data) or (data[:2] != b"#!" and where.endswith((".sh", ".bash"))):
+            found.append((where, data, "node"))
+    return tuple(SiteScript(path, data.decode("utf-8", "replace"), place) for path, data, place in found)
+
+
+_PLACES = (("pre", "pre"), ("post", "post"), ("firstboot", "node"))
+
+
+def own_scripts(payload: Payload) -> tuple[SiteScript, ...]:
+    """The scripts among the site's own steps."""
+    files = ((path, name, payload.files[path][0]) for path, name in payload.own.items())
+    return tuple(SiteScript(name, data.decode("utf-8", "replace"), place_of(path)) for path, name, data in files if is_script(path, data))
+
+
+def place_of(path: str) -> str:
+    """Where a script of the payload runs: a step's install.sh in the installer's chroot, all else on the node."""
+    return "post" if re.search(r"(?:^|/)steps/[^/]+/install\.sh\Z", path) else "node"
+
+
+def _script(body: str, path: str, first: int, place: str, name: str = "") -> Report:
     from kfimage.verify import guide, shell
 
-    found = shell.check_script(body, path, first_line=first, name=f"%{place}", place=place)
+    found = shell.check_script(body, path, first_line=first, name=name, place=place)
     found.extend(guide.check_text(body, path, first_line=first))
     return found
 
@@ -163,9 +245,9 @@ def _boot_files(files: Iterable[Artefact], report: Report) -> None:
         report.extend(netboot.check_boot_file(file.content.decode("utf-8"), file.path))
 
 
-def prove_firstboot(files: Mapping[str, bytes], table_json: str, report: Report) -> None:
-    """The units and scripts among `files` (path in the tree: bytes)."""
-    from kfimage.verify import guide, shell, units, unitset
+def prove_firstboot(files: Mapping[str, bytes], table_json: str, report: Report, own: Optional[Mapping[str, str]] = None) -> None:
+    """The units and scripts among `files` (path in the tree: bytes); messages name those in `own` as it does."""
+    from kfimage.verify import units, unitset
 
     before = proven()
     table = units.load_table(table_json)
@@ -177,8 +259,7 @@ def prove_firstboot(files: Mapping[str, bytes], table_json: str, report: Report)
             if unitset.is_step_unit(body, path):
                 report.extend(unitset.check_house_shape(body, path))
         elif is_script(path, data) and digest(path, data) not in before:
-            report.extend(shell.check_script(body, path))
-            report.extend(guide.check_text(body, path))
+            report.extend(_script(body, (own or {}).get(path, path), 1, place_of(path)))
     report.extend(unitset.check_unit_set(found, table, wanted=()))
 
 

@@ -53,6 +53,16 @@ NO_FAIL = row("KF4105", WARNING, "curl without --fail", "A 404 or 503 ends with 
     "in the file.", "add -f (--fail)")
 INSECURE = row("KF4106", ERROR, "A download that checks no certificate", "Who sits on the wire decides what the node "
     "runs.", "install the site's CA, or check a sha256", "facts/upstream.md 6")
+UNSIGNED = row("KF4107", ERROR, "Packages installed without their signatures", "Whoever answers for the repository "
+    "decides what root runs on the node.", "import the key, pinned by its fingerprint, and leave the check on")
+FROM_URL = row("KF4108", ERROR, "A package installed straight from an address", "dnf checks no signature of a package "
+    "given by its address (localpkg_gpgcheck is off), rpm only warns; nothing pins it.",
+    "a repository with gpgcheck=1, or download it and check its sha256 first", "dnf.conf(5), localpkg_gpgcheck")
+REPO_UNCHECKED = row("KF4109", ERROR, "A repository written without gpgcheck", "Every later dnf install and update "
+    "from it takes unsigned packages, on every node.", "gpgcheck=1 and gpgkey=, the key pinned by its fingerprint")
+FLOATING = row("KF4110", ERROR, "Kubernetes' packages installed without a version", "The repository's newest is taken: "
+    "two nodes installed on different days differ, and kubelet must not be newer than the API server.",
+    "name NAME-VERSION-RELEASE, as in kubelet-1.25.10-150500.1.1")
 INSTALLER = row("KF4201", ERROR, "A command that acts on the installer, or cannot work there",
     "%post runs in a chroot of the installer: its kernel, its mounts, no D-Bus, no init.",
     "declare it in a file, or do it at first boot", "facts/rhel.md 4: run in a container without init, the same "
@@ -210,8 +220,10 @@ def check_script(text: str, path: str, *, first_line: int = 1, name: str = "", p
     for index, command in enumerate(look.script.commands):
         _newer(look, command)
         _downloads(look, index, command)
+        _packages(look, command)
         _loops(look, index, command)
         _installer(look, command)
+    _repository_files(look)
     _habits(look)
     return look.report
 
@@ -281,6 +293,48 @@ def _downloads(look: _Look, index: int, command: Command) -> None:
     insecure = {"curl": r"(^| )(-\w*k\w*|--insecure)( |$)", "wget": r"--no-check-certificate"}.get(command.name)
     if insecure and re.search(insecure, " ".join(command.argv[1:])):
         look.add(INSECURE, command.offset, f"{command.name} checks no certificate")
+
+
+_INSTALLS = frozenset(["install", "localinstall", "reinstall", "update", "upgrade"])
+_RPM_INSTALLS = re.compile(r" (-[A-Za-z]*[iUF][A-Za-z]*|--install|--upgrade|--freshen|--reinstall)( |$)")
+_RPM_ASKS = re.compile(r" (-[A-Za-z]*[qVe][A-Za-z]*|--query|--verify|--erase|--import|--checksig)( |$)")
+_ADDRESS = re.compile(r" (https?|ftp)://\S")
+_OFF = r"gpgcheck\s*=\s*(0|no|false|off)\b"
+
+
+def _packages(look: _Look, command: Command) -> None:
+    line = command.line
+    if command.name in ("dnf", "yum", "microdnf"):
+        installs = bool(_INSTALLS & set(command.argv[1:]))
+        unsigned = re.search(rf" --nogpgcheck\b| --setopt[= ]\S*\b{_OFF}", line, re.I)
+        loose = re.search(r" (kubelet|kubeadm|kubectl)(\.x86_64)?( |$)", line)
+        if installs and loose:
+            look.add(FLOATING, command.offset, f"{loose[1]} without a version")
+    elif command.name == "rpm":
+        installs = bool(_RPM_INSTALLS.search(line) and not _RPM_ASKS.search(line))
+        unsigned = re.search(r" --(nosignature|nodigest)\b", line) if installs else None
+    else:
+        return
+    if unsigned:
+        look.add(UNSIGNED, command.offset, f"{line[:60]}: signatures are not checked")
+    if installs and _ADDRESS.search(line):
+        look.add(FROM_URL, command.offset, f"{line[:60]}: a package given by its address")
+
+
+def _repository_files(look: _Look) -> None:
+    """gpgcheck=0 in a here-document, in words printed by a script that writes repositories, or put there by sed."""
+    for start, body in look.script.bodies:
+        found = re.search(rf"^[ \t]*{_OFF}", body, re.M | re.I)
+        if found:
+            look.add(REPO_UNCHECKED, start + found.start(), found.group().strip())
+    if not re.search(r"yum\.repos\.d|/etc/dnf/|yum\.conf|\.repo\b", look.script.text):
+        return
+    for command in look.script.commands:
+        # Of sed's words only what is put in counts: s/gpgcheck=0/gpgcheck=1/ is a repair.
+        wanted = {"echo": rf"(?:(?<![A-Za-z_])|\\n){_OFF}", "sed": rf"([/|#,]){_OFF}\1[gI]*(?=[ ;]|$)"}
+        pattern = wanted.get("echo" if command.name == "printf" else command.name)
+        if pattern and re.search(pattern, command.line, re.I):
+            look.add(REPO_UNCHECKED, command.offset, command.line[:60])
 
 
 def _loops(look: _Look, index: int, command: Command) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -22,7 +24,7 @@ _SAYS = {
     "error": define(
         "KF4401",
         ERROR,
-        "shellcheck: an error",
+        "an error that shellcheck, or else bash -n, finds",
         why="The script does not parse, or a command cannot mean what it says.",
         fix="see the SC number's page in shellcheck's wiki",
     ),
@@ -68,9 +70,22 @@ def _batch(paths: list[str], scripts: Mapping[str, str], command: list[str], fol
         comments: list[dict[str, Any]] = json.loads(done.stdout)["comments"]
     except FileNotFoundError:
         report.add(NOT_RUN, Mark(paths[0]), f"{command[0]} is not installed: {len(paths)} script(s) not looked at")
+        _parse(names, report)
     except (OSError, subprocess.TimeoutExpired, ValueError, KeyError, TypeError) as fault:
         report.add(NOT_RUN, Mark(paths[0]), f"{command[0]} gave no answer for {len(paths)} script(s): {fault}")
     else:
         for comment in comments:
             mark = Mark(names[comment["file"]], comment["line"], comment["column"])
             report.add(_SAYS[comment["level"]], mark, f"SC{comment['code']}: {comment['message']}")
+
+
+def _parse(names: Mapping[str, str], report: Report) -> None:
+    """What bash itself says of each file's syntax, where there is no shellcheck to say more."""
+    for name, path in names.items():
+        try:
+            done = subprocess.run(["bash", "-n", name], capture_output=True, timeout=_SECONDS, env={"LC_ALL": "C", "PATH": os.environ.get("PATH", "")})
+        except (OSError, subprocess.TimeoutExpired):
+            return
+        found = re.search(r": line (\d+): (.*)", done.stderr.decode("utf-8", "replace"))
+        if done.returncode and found:
+            report.add(_SAYS["error"], Mark(path, int(found[1])), f"bash -n: {found[2]}")

@@ -11,7 +11,7 @@
 #   KF_DISK_VOLUMES                    "/boot=1G /=30G /var=30G:ext4 /var/lib/containers=rest": MOUNT=SIZE[:xfs|ext4],
 #                                      SIZE is N with M, G or T (binary), or rest; /=rest
 #   KF_DISK_ENCRYPT                    none | tang | tpm2 | both (the pins themselves: kickstart/post/clevis.sh)
-#   KF_KERNEL_ARGS, KF_BOOTLOADER_OPTIONS   the bootloader line belongs to this script
+#   KF_KERNEL_ARGS, _ARGS_NODE, KF_BOOTLOADER_OPTIONS   the bootloader line belongs to this script; _NODE is this node's alone
 #   KF_NODE, KF_REPORT_URL, KF_ON_FAILURE   hold | poweroff | reboot
 set +o posix # Anaconda runs %pre by /bin/sh unless told otherwise
 set +x
@@ -93,7 +93,7 @@ one_of() { # NAME VALUE CHOICE...
 
 read_settings() {
     local alphabet='^[][A-Za-z0-9 ._:/@,=+%~*-]*$' name
-    for name in "${!KF_DISK_@}" KF_KERNEL_ARGS KF_BOOTLOADER_OPTIONS; do
+    for name in "${!KF_DISK_@}" KF_KERNEL_ARGS KF_KERNEL_ARGS_NODE KF_BOOTLOADER_OPTIONS; do
         [[ ${!name:-} =~ $alphabet ]] || stop "$name holds a character that no fact may hold"
     done
     pick=${KF_DISK_PICK:-} raid=${KF_DISK_RAID:-none} wipe=${KF_DISK_WIPE:-guard}
@@ -575,7 +575,7 @@ place() { # WHAT ARRAY "MIB [--grow]" OPTIONS
 }
 
 write_boot() {
-    local list word words args=${KF_KERNEL_ARGS:-} options=()
+    local list word words args="${KF_KERNEL_ARGS:-}${KF_KERNEL_ARGS_NODE:+ $KF_KERNEL_ARGS_NODE}" options=()
     list=$(IFS=, && printf '%s' "${chosen[*]}")
     read -ra words <<<"${KF_BOOTLOADER_OPTIONS:-}"
     for word in "${words[@]}"; do
@@ -583,6 +583,7 @@ write_boot() {
             stop "KF_BOOTLOADER_OPTIONS: '$word' is neither --leavebootorder nor --timeout=N"
         options+=("$word")
     done
+    args=${args# }
     # Tang is asked from the initramfs, which brings up the network only when told to.
     [[ $encrypt != tang && $encrypt != both ]] || [[ " $args " == *" rd.neednet=1 "* ]] || args+="${args:+ }rd.neednet=1"
     ks+=("zerombr" "ignoredisk --only-use=$list")

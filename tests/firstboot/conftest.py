@@ -40,6 +40,7 @@ FACTS = {
     "KF_HTTP_PROXY": "",
     "KF_HTTPS_PROXY": "",
     "KF_NO_PROXY": "",
+    "KF_NODE_NETWORKS": "",
     "KF_SYSLOG": "",
     "KF_REPORT_URL": "",
     "KF_FIREWALL": "firewalld",
@@ -58,6 +59,7 @@ FACTS = {
     "KF_CRIO_VERSION": "1.26.4",
     "KF_CRIO_URL": "",
     "KF_CRIO_SHA256": "",
+    "KF_CRIO_PROXY": "",
     "KF_CRIO_RUNTIME": "runc",
     "KF_PAUSE_IMAGE": "registry.k8s.io/pause:3.8",
     "KF_REGISTRIES": "docker.io",
@@ -85,6 +87,7 @@ FACTS = {
     "KF_SUDO": "nopasswd",
     "KF_RHSM_ORGANIZATION": "",
     "KF_RHSM_SERVER": "",
+    "KF_RHSM_PROXY": "",
     "KF_ROUTES": "",
     "KF_DNS_SEARCH": "",
 }

@@ -109,6 +109,12 @@ def test_crio_bundle(bundle: Node) -> None:
     assert not bundle.calls("curl")
 
 
+def test_crio_bundle_is_fetched_through_its_own_proxy_alone(bundle: Node) -> None:
+    bundle.facts.update({"KF_HTTPS_PROXY": "http://other.lab:1", "KF_CRIO_PROXY": "http://proxy.lab:3128"})
+    assert bundle.install("crio") == 0, bundle.err
+    assert "--proxy http://proxy.lab:3128 " in bundle.calls("curl")[0]
+
+
 def test_crio_bundle_is_laid_again_when_a_file_or_the_pin_changed(bundle: Node) -> None:
     assert bundle.install("crio") == 0
     bundle.write("/usr/local/bin/crio", "someone's own")
@@ -145,7 +151,8 @@ def test_crio_registries_proxy_and_secret(node: Node) -> None:
             "KF_INSECURE_REGISTRIES": "mirror.lab:5000",
             "KF_HTTP_PROXY": "http://p%41:3128",
             "KF_HTTPS_PROXY": "http://p:3128",
-            "KF_NO_PROXY": "10.0.0.0/8 .lab",
+            "KF_NO_PROXY": "10.0.0.0/8,.lab",
+            "KF_NODE_NETWORKS": "10.20.1.0/24 fd00::/64",
             "KF_CRIO_RUNTIME": "crun",
             "KF_SELINUX": "enforcing",
         }
@@ -165,7 +172,7 @@ def test_crio_registries_proxy_and_secret(node: Node) -> None:
         "[Service]",
         'Environment="HTTP_PROXY=http://p%%41:3128"',
         'Environment="HTTPS_PROXY=http://p:3128"',
-        'Environment="NO_PROXY=10.0.0.0/8,.lab"',
+        'Environment="NO_PROXY=10.0.0.0/8,.lab,10.20.1.0/24,fd00::/64"',
     ]
     conf = toml(node.read("/etc/crio/crio.conf.d/10-kfimage.conf"))["crio"]
     assert conf["image"]["global_auth_file"] == "/etc/kfimage/secrets/pull-auth"
@@ -293,6 +300,7 @@ def helm(node: Node) -> Node:
             "KF_TOOL_HELM_VERSION": "3.13.2",
             "KF_TOOL_HELM_URL": "https://x/helm.tar.gz",
             "KF_TOOL_HELM_SHA256": sha,
+            "KF_TOOL_HELM_PROXY": "http://proxy.lab:3128",
         }
     )
     return node
@@ -301,7 +309,7 @@ def helm(node: Node) -> Node:
 def test_tools(helm: Node) -> None:
     assert helm.install("tools") == 0, helm.err
     assert (helm.root / "usr/local/bin/helm").stat().st_mode & 0o777 == 0o755
-    helm.calls()
+    assert "--proxy http://proxy.lab:3128 " in helm.calls("curl")[0]
     unchanged(helm, "tools", install=True)
     assert not helm.calls("curl")
 

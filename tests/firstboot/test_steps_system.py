@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Node
+from .conftest import FAKES, Node
 
 DATA = Path(__file__).parent / "data"
 VALID, EXPIRED, REVOKED = (
@@ -35,6 +35,8 @@ def repo(node: Node) -> Node:
         {
             "KF_REPOS": "kubernetes",
             "KF_REPO_KUBERNETES_URL": "https://pkgs.k8s.io/core:/stable:/v1.25/rpm",
+            "KF_REPO_KUBERNETES_PROXY": "",
+            "KF_REPO_KUBERNETES_KEYPROXY": "",
             "KF_REPO_KUBERNETES_KEY": "https://pkgs.k8s.io/valid.asc",
             "KF_REPO_KUBERNETES_FINGERPRINT": VALID,
             "KF_REPO_KUBERNETES_EXPIRED_OK": "no",
@@ -88,19 +90,24 @@ def test_packages_keep_what_an_administrator_excluded(repo: Node) -> None:
     )
 
 
-def test_packages_with_a_proxy_that_skips_the_mirror(repo: Node) -> None:
-    repo.facts.update({"KF_HTTPS_PROXY": "http://proxy.lab:3128", "KF_NO_PROXY": "10.20.0.5 .lab"})
-    repo.fake(
-        "curl",
-        'env | grep _proxy= | sort >"$S/env"\n'
-        + 'while (($#)); do if [[ $1 == --output ]]; then cp "$S/www/valid.asc" "$2"; fi; shift; done',
+def test_packages_go_through_the_proxy_that_was_rendered_for_each_address(repo: Node) -> None:
+    repo.facts.update(
+        {
+            "KF_HTTPS_PROXY": "http://proxy.lab:3128",
+            "KF_NO_PROXY": "10.20.0.0/16,.lab",
+            "KF_REPO_KUBERNETES_PROXY": "http://proxy.lab:3128",
+        }
     )
+    repo.fake("dnf", 'env | grep _proxy= | sort >"$S/env"\n' + FAKES["dnf"])
     assert repo.install("packages") == 0, repo.err
     assert "\nproxy=http://proxy.lab:3128\n" in repo.read("/etc/yum.repos.d/kfimage-kubernetes.repo")
-    assert (repo.state / "env").read_text() == "https_proxy=http://proxy.lab:3128\nno_proxy=10.20.0.5,.lab\n"
-    repo.facts["KF_REPO_KUBERNETES_URL"] = "https://mirror.lab:8443/k8s"
+    (got,) = repo.calls("curl")
+    assert "--proxy  --output" in got, "the key's own address is reached directly, whatever the environment says"
+    assert (repo.state / "env").read_text() == "https_proxy=http://proxy.lab:3128\nno_proxy=10.20.0.0/16,.lab\n"
+    repo.facts.update({"KF_REPO_KUBERNETES_PROXY": "", "KF_REPO_KUBERNETES_KEYPROXY": "http://proxy.lab:3128"})
     assert repo.install("packages") == 0
     assert "proxy=" not in repo.read("/etc/yum.repos.d/kfimage-kubernetes.repo")
+    assert "--proxy http://proxy.lab:3128 " in repo.calls("curl")[0]
 
 
 @pytest.mark.parametrize(
@@ -178,7 +185,7 @@ def test_register_without_organization_does_nothing(node: Node) -> None:
 
 def test_register(node: Node) -> None:
     node.facts.update(
-        {"KF_RHSM_ORGANIZATION": "12345", "KF_HTTPS_PROXY": "http://proxy.lab:3128/", "KF_RHSM_SERVER": "sat.lab"}
+        {"KF_RHSM_ORGANIZATION": "12345", "KF_RHSM_PROXY": "http://proxy.lab:3128/", "KF_RHSM_SERVER": "sat.lab"}
     )
     node.write("/etc/kfimage/secrets/rhsm-activation-key", "s3cret-key\n", 0o600)
     assert node.boot("register") == 0, node.err
@@ -195,6 +202,13 @@ def test_register(node: Node) -> None:
     assert not node.has("/etc/kfimage/secrets/rhsm-activation-key")
     unchanged(node, "register")
     assert not [c for c in node.calls() if " register " in c or "--set" in c]
+
+
+def test_register_through_a_proxy_with_an_ipv6_address(node: Node) -> None:
+    node.facts.update({"KF_RHSM_ORGANIZATION": "12345", "KF_RHSM_PROXY": "http://[fd00::9]:3128"})
+    node.tell("registered", "")
+    assert node.boot("register") == 0, node.err
+    assert node.calls("subscription-manager")[0] == "subscription-manager config --server.proxy_hostname=fd00::9 --server.proxy_port=3128"
 
 
 def test_register_failures(node: Node) -> None:

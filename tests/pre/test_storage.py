@@ -383,6 +383,13 @@ def test_bootloader_line(tmp_path: Path) -> None:
     assert (loader.appendLine, loader.timeout, loader.leavebootorder) == ("console=tty0 console=ttyS0,115200", 5, True)
 
 
+def test_the_nodes_own_arguments_follow_those_of_its_shape(tmp_path: Path) -> None:
+    own = "ip=10.20.1.11::10.20.1.1:255.255.255.0:n:eno1:none nameserver=10.20.0.2"
+    one = Machine(tmp_path / "1", Disk("sda")).run(KF_DISK_ENCRYPT="tang", KF_KERNEL_ARGS="rd.neednet=1 quiet", KF_KERNEL_ARGS_NODE=own)
+    assert parsed(one).bootloader.appendLine == f"rd.neednet=1 quiet {own}"
+    assert parsed(Machine(tmp_path / "2", Disk("sda")).run(KF_KERNEL_ARGS_NODE=own)).bootloader.appendLine == own
+
+
 @pytest.mark.parametrize("raid", ["none", "mirror"])
 def test_encryption(tmp_path: Path, raid: str) -> None:
     outcome = Machine(tmp_path / "m", *M2[: 1 + (raid == "mirror")], tpm=True).run(KF_DISK_ENCRYPT="both", KF_DISK_RAID=raid)

@@ -10,6 +10,7 @@ GOOD = (
     kit.HEAD + "release: rhel-8.10\ninstall: {url: http://h/t}\nboot: {url: http://b/k}\nfirewall: {cluster: [10.0.0.0/8]}\n"
     f"access: {{ssh_keys: ['{fields.KEY}']}}\nkubernetes: {{api: 'h:6443', pods: 172.16.0.0/16}}\n"
 )
+REPO = "repositories: {lab: {url: http://h/lab, key: {url: http://h/key, fingerprint: DE15B14486CD377B9E876E1A234654DA9A296436}}}\n"
 
 
 def said(more: str, role: str = "cpu-worker") -> dict[str, str]:
@@ -47,7 +48,7 @@ def test_dkms_under_secure_boot_is_refused() -> None:
     boot = GOOD.replace("boot: {", "boot: {secure: yes, ")
     errors = kit.problems(boot + "nvidia: {driver: {mode: dkms, packages: [a]}}\nnodes: {n: {role: gpu-worker}}\n")
     assert any("KF8001" in e for e in errors)
-    assert not kit.problems(boot + "nvidia: {driver: {mode: kmod, packages: [a]}}\nnodes: {n: {role: gpu-worker}}\n")
+    assert not kit.problems(boot + REPO + "nvidia: {driver: {mode: kmod, packages: [a]}}\nnodes: {n: {role: gpu-worker}}\n")
 
 
 @pytest.mark.parametrize(

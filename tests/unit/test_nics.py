@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Optional
 
 import kit
 import pytest
@@ -93,3 +93,32 @@ def test_a_wrong_link_is_told(node: str, words: str) -> None:
     errors = kit.problems(kit.HEAD + f"nodes: {{n: {{role: cpu-worker, {node}}}}}\n")
     assert errors and all(e.startswith("site.yaml:3:") for e in errors), errors
     assert any(words in e for e in errors), errors
+
+
+@pytest.mark.parametrize(
+    ("interfaces", "wanted"),
+    [
+        ("{a1: {mac: 52:54:00:00:00:01, address: 172.16.0.5/24}, z9: {address: 10.20.1.11/24, gateway: 10.20.1.1}}", "10.20.1.11"),
+        ("{a1: {address: 172.16.0.5/24, gateway: 172.16.0.1, default_route: no}, z9: {address: 10.20.1.11/24, gateway: 10.20.1.1}}", "10.20.1.11"),
+        ("{a1: {address: 172.16.0.5/24}, b: {mode: 802.3ad, vlans: {'20': {address: 10.20.1.11/24, gateway: 10.20.1.1}}}, z9: {bond: b, mac: 52:54:00:00:00:01}}", "10.20.1.11"),
+        ("{a1: {mac: 52:54:00:00:00:02, address: 172.16.0.5/24}, z9: {mac: 52:54:00:00:00:01, boot: yes, address: 10.20.1.11/24}}", "10.20.1.11"),
+        ("{a1: {address: 172.16.0.5/24}, b: {mode: 802.3ad, address: 10.20.1.11/24}, z9: {bond: b, mac: 52:54:00:00:00:01}}", "10.20.1.11"),
+        ("{a1: {address: 172.16.0.5/24, default_route: no}, z9: {address: 10.20.1.11/24}}", "10.20.1.11"),
+        ("{a1: {address: 172.16.0.5/24, default_route: no}}", "172.16.0.5"),
+        ("{a1: {address: ['fd00::5/64', 172.16.0.5/24]}, z9: {address: 10.20.1.11/24}}", "172.16.0.5"),
+        ("{a1: {address: ['fd00::5/64', 10.20.1.11/24], gateway: 10.20.1.1}}", "10.20.1.11"),
+        ("{a1: {mac: 52:54:00:00:00:01}}", None),
+    ],
+)
+def test_node_ip_lies_on_the_default_route_nic(interfaces: str, wanted: Optional[str]) -> None:
+    plan = kit.plan(kit.HEAD + f"nodes: {{n: {{role: cpu-worker, interfaces: {interfaces}}}}}\n", "n")
+    assert plan.node is not None and plan.node.ip == wanted
+
+
+def test_a_routers_link_local_address_is_a_gateway_of_every_ipv6_interface() -> None:
+    (line, _) = lines("address: ['fd00::11/64'], gateway: 'fe80::1'")
+    assert " --ipv6gateway=fe80::1 " in line
+    assert "--ipv6gateway=fe80::1" in lines("address: ['fd00::11/64']", "network: {gateway: 'fe80::1'}\n")[0]
+    for wrong in ("address: 10.0.0.5/24, gateway: 'fe80::1'", "address: ['fd00::11/64'], gateway: 'fec0::1'"):
+        (error,) = kit.problems(kit.HEAD + f"nodes: {{n: {{role: cpu-worker, {wrong}}}}}\n")
+        assert "is not in" in error

@@ -2,7 +2,7 @@
 # CRI-O and its configuration. The bundle is laid out by us, checked by sha256; its own installer is not run: it labels
 # by chcon (lost at a relabel), installs crun as the default and a bridge network that makes a node Ready before Calico.
 # needs: KF_CRIO_SOURCE KF_CRIO_VERSION KF_CRIO_URL KF_CRIO_SHA256 KF_CRIO_RUNTIME KF_PAUSE_IMAGE KF_SELINUX
-# needs: KF_REGISTRIES KF_MIRRORS KF_INSECURE_REGISTRIES KF_HTTP_PROXY KF_HTTPS_PROXY KF_NO_PROXY
+# needs: KF_REGISTRIES KF_MIRRORS KF_INSECURE_REGISTRIES KF_CRIO_PROXY KF_HTTP_PROXY KF_HTTPS_PROXY KF_NO_PROXY KF_NODE_NETWORKS
 # after: packages selinux firewalld kernel
 # shellcheck source=/dev/null
 . "$KFIMAGE_LIB/lib.sh"
@@ -17,8 +17,7 @@ laid() {
 
 lay_bundle() {
     local archive=/var/cache/kfimage/crio-$KF_CRIO_VERSION.tar.gz work file dest laid=()
-    use_proxy "$KF_HTTP_PROXY" "$KF_HTTPS_PROXY" "$KF_NO_PROXY"
-    fetch "$KF_CRIO_URL" "$KF_CRIO_SHA256" "$archive"
+    fetch "$KF_CRIO_URL" "$KF_CRIO_SHA256" "$archive" "$KF_CRIO_PROXY"
     work=$(mktemp -d)
     tar -xzf "$ROOT$archive" -C "$work" --no-same-owner
     [[ -x $work/cri-o/bin/crio && -f $work/cri-o/contrib/crio.service ]] ||
@@ -140,7 +139,8 @@ if [[ -n $KF_REGISTRIES$KF_MIRRORS$KF_INSECURE_REGISTRIES ]]; then
 else
     drop /etc/containers/registries.conf.d/10-kfimage.conf
 fi
-no_proxy_list=${KF_NO_PROXY// /,}
+read -ra direct <<<"${KF_NO_PROXY//,/ } $KF_NODE_NETWORKS"
+no_proxy_list=$(IFS=, && printf '%s' "${direct[*]}")
 if [[ -n $KF_HTTP_PROXY$KF_HTTPS_PROXY ]]; then
     proxy_conf | put /etc/systemd/system/crio.service.d/20-kfimage-proxy.conf 0644
 else

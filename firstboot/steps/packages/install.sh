@@ -8,14 +8,15 @@ read -ra repos <<<"$KF_REPOS"
 read -ra pins <<<"$KF_PACKAGES"
 read -ra lock <<<"$KF_PACKAGES_LOCK"
 if [[ $KF_KERNEL_LOCK == yes ]]; then lock+=('kernel*'); fi
-use_proxy "$KF_HTTP_PROXY" "$KF_HTTPS_PROXY" "$KF_NO_PROXY"
+use_proxy "$KF_HTTP_PROXY" "$KF_HTTPS_PROXY" "$KF_NO_PROXY" # for dnf: the vendor's repositories say no proxy of their own
 work=$(mktemp -d)
 
 # give_key ID: the repository's key, fetched or copied, checked, in rpm's database and on disk for dnf.
 give_key() {
-    local part source keyfile fprs expired_ok short fpr
+    local part source proxy keyfile fprs expired_ok short fpr
     part=$(fact_part "$1")
     fact source "KF_REPO_${part}_KEY"
+    fact proxy "KF_REPO_${part}_KEYPROXY"
     fact fprs "KF_REPO_${part}_FINGERPRINT"
     fact expired_ok "KF_REPO_${part}_EXPIRED_OK"
     keyfile=/etc/pki/rpm-gpg/RPM-GPG-KEY-kfimage-$1
@@ -25,7 +26,8 @@ give_key() {
             "ls -l $source; the site's files put it there"
         cp "$ROOT$source" "$work/$1.key"
     else
-        retry 4 5 _get "$source" "$work/$1.key" || die "cannot fetch the key of repository $1 from $source" "curl -I $source"
+        retry 4 5 _get "$source" "$work/$1.key" "$proxy" || die "cannot fetch the key of repository $1 from $source" \
+            "curl -I ${proxy:+--proxy $proxy }$source"
     fi
     check_key "$work/$1.key" "repository $1" "$fprs" "$expired_ok"
     place "$work/$1.key" "$keyfile" 0644
@@ -41,7 +43,7 @@ give_repo() {
     local part url proxy
     part=$(fact_part "$1")
     fact url "KF_REPO_${part}_URL"
-    proxy=$(proxy_for "$url" "$KF_HTTP_PROXY" "$KF_HTTPS_PROXY" "$KF_NO_PROXY")
+    fact proxy "KF_REPO_${part}_PROXY"
     put "/etc/yum.repos.d/kfimage-$1.repo" 0644 <<END
 # Written by kfimage. Pinned packages are excluded in /etc/dnf/dnf.conf, so that 'dnf update' keeps the pins.
 [$1]

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Registration with Red Hat, when the site has an organization, and the release lock that keeps dnf on this minor release.
-# needs: KF_RHSM_ORGANIZATION KF_RHSM_SERVER KF_OS_VERSION KF_HTTPS_PROXY
+# needs: KF_RHSM_ORGANIZATION KF_RHSM_SERVER KF_OS_VERSION KF_RHSM_PROXY
 # shellcheck source=/dev/null
 . "$KFIMAGE_LIB/lib.sh"
 
@@ -12,10 +12,12 @@ fi
 command -v subscription-manager >/dev/null || die "subscription-manager is not installed" \
     "add subscription-manager to the role's vendor packages"
 
-if [[ -n $KF_HTTPS_PROXY ]]; then
-    proxy=${KF_HTTPS_PROXY#*://}
+if [[ -n $KF_RHSM_PROXY ]]; then
+    proxy=${KF_RHSM_PROXY#*://}
     proxy=${proxy%%/*}
-    subscription-manager config --server.proxy_hostname="${proxy%:*}" --server.proxy_port="${proxy##*:}"
+    host=${proxy%:*}
+    host=${host#[}
+    subscription-manager config --server.proxy_hostname="${host%]}" --server.proxy_port="${proxy##*:}"
 fi
 
 if ! subscription-manager identity >/dev/null 2>&1; then

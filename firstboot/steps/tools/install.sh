@@ -1,24 +1,24 @@
 #!/bin/bash
 # kustomize and helm from their release archives, by sha256.
-# needs: KF_TOOLS KF_TOOL_* KF_HTTP_PROXY KF_HTTPS_PROXY KF_NO_PROXY
+# needs: KF_TOOLS KF_TOOL_*
 # shellcheck source=/dev/null
 . "$KFIMAGE_LIB/lib.sh"
 
 read -ra tools <<<"$KF_TOOLS"
-use_proxy "$KF_HTTP_PROXY" "$KF_HTTPS_PROXY" "$KF_NO_PROXY"
 
 # give NAME: the one file of that name in the pinned archive, in /usr/local/bin.
 give() {
-    local name=$1 part url sha version mark work archive=/var/cache/kfimage/$1.tar.gz said
+    local name=$1 part url proxy sha version mark work archive=/var/cache/kfimage/$1.tar.gz said
     part=KF_TOOL_$(fact_part "$name")
     fact url "${part}_URL"
+    fact proxy "${part}_PROXY"
     fact sha "${part}_SHA256"
     fact version "${part}_VERSION"
     mark=$STATE/tools/$name # the archive's sha256 and the binary's
     if [[ -f $ROOT$mark && -f $ROOT/usr/local/bin/$name && $(<"$ROOT$mark") == "$sha $(sha_of "$ROOT/usr/local/bin/$name")" ]]; then
         return 0
     fi
-    fetch "$url" "$sha" "$archive"
+    fetch "$url" "$sha" "$archive" "$proxy"
     work=$(mktemp -d)
     tar -xzf "$ROOT$archive" -C "$work" --no-same-owner
     mapfile -t found < <(find "$work" -type f -name "$name")

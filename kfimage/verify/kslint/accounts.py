@@ -8,6 +8,7 @@ import re
 from typing import Optional
 
 from kfimage.errors import ERROR, WARNING, Report, define, did_you_mean
+from kfimage.kinds import system_user
 from kfimage.verify.kslint.model import Command, Parsed, integer, rule
 
 PLAINTEXT = define(
@@ -90,10 +91,6 @@ _HASH = re.compile(r"\$[156]\$(?:rounds=\d+\$)?[^$:\s]{0,16}\$([./0-9A-Za-z]+)")
 _LATER = re.compile(r"@kfimage:plain:[a-z_.]+@")
 _BLOWFISH = re.compile(r"\$2[abxy]\$\d\d\$[./0-9A-Za-z]{53}")
 _USER = re.compile(r"[A-Za-z0-9._](?:[A-Za-z0-9._-]{0,31}|[A-Za-z0-9._-]{0,30}\$)")
-_RESERVED = frozenset(
-    "bin daemon adm lp sync shutdown halt mail operator games ftp nobody home system root sshd chrony dbus "
-    "polkitd".split()
-)
 _KEY_TYPES = frozenset(
     "ssh-rsa ssh-dss ssh-ed25519 ecdsa-sha2-nistp256 ecdsa-sha2-nistp384 ecdsa-sha2-nistp521 "
     "sk-ssh-ed25519@openssh.com sk-ecdsa-sha2-nistp256@openssh.com".split()
@@ -155,8 +152,10 @@ def users(parsed: Parsed, report: Report) -> None:
     scripted = any("authorized_keys" in section.body for section in parsed.section("%post"))
     for command in parsed.all("user"):
         name = command.get("--name") or ""
-        if name and (not _USER.fullmatch(name) or name in _RESERVED):
+        if name and not _USER.fullmatch(name):
             report.add(USER_NAME, parsed.at(command, name), f"'{name[:60]}'")
+        elif system_user(name):
+            report.add(USER_NAME, parsed.at(command, name), f"user name '{name}' belongs to the system")
         closed = name not in keys and not command.get("--password") and not command.has("--lock") and not scripted
         if closed and (parsed.all("sshkey") or not parsed.may_have("sshkey")):
             report.add(NO_WAY_IN, parsed.at(command, name), f"'{name}' has no password and no key")
