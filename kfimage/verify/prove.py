@@ -117,8 +117,18 @@ class Prover:
         for section in parsed.sections:
             if section.name in ("%post", "%pre", "%onerror"):
                 place = section.name.lstrip("%")
-                report.extend(self._once(section.name + blank(section.body), partial(_script, section.body, path, section.first, place, section.name)))
+                body = self._without_pasted(section.body)
+                report.extend(self._once(section.name + blank(body), partial(_script, body, path, section.first, place, section.name)))
         return report
+
+    def _without_pasted(self, body: str) -> str:
+        """A script less what is pasted into it and proven as it stands; its lines keep their numbers, and `set` its effect."""
+        for name in PASTED:
+            data = self.catalog.read(name)
+            text = data.decode("utf-8")
+            if text in body and digest(name, data) in proven():
+                body = body.replace(text, "".join(line if line.startswith("set ") else "\n" for line in text.splitlines(keepends=True)))
+        return body
 
     def _once(self, key: str, check: Callable[[], Report]) -> Report:
         """What a script's check finds, looked for once."""
@@ -191,6 +201,10 @@ def compare_step(catalog: Catalog, name: str) -> Report:
         for word in sorted(meant[key] - said[key]):
             report.add(MISMATCH, Mark(described[1] if described else name), f"`{key}` names {word}, and no `# {key}:` of the step's scripts does")
     return report
+
+
+PASTED = {"kickstart/pre/storage.sh": "pre", "kickstart/post/clevis.sh": "post", "kickstart/post/guard.sh": "post"}
+"""Scripts that sections paste as they are, and where they run."""
 
 
 class SiteScript(NamedTuple):
@@ -273,7 +287,7 @@ def digest(path: str, data: bytes) -> str:
 
 @cache
 def proven() -> frozenset[str]:
-    """The scripts of kfimage's own payload that were proven, without a finding, before they were shipped.
+    """The scripts of kfimage's own, payload and pasted, that were proven, without a finding, before they were shipped.
 
     They are the same bytes on every node of every site, and reading them again takes as long as all else of a small run.
     `make proven` writes the list; a test proves each of them again and that none is missing.
