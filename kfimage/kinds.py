@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Callable, Generic, NoReturn, Optional, TypeVar
 
 T = TypeVar("T")
@@ -64,11 +65,16 @@ class Secret:
         return self
 
 
+@cache
+def _compiled(regex: str) -> re.Pattern[str]:
+    # When it is first asked for: a run needs a few of the fifty, and compiling all takes as long as a small site.
+    return re.compile(rf"(?:{regex})\Z")
+
+
 def _pattern(name: str, regex: str, message: str, hint: str = "") -> Kind[str]:
-    compiled = re.compile(rf"(?:{regex})\Z")
 
     def parse(text: str) -> str:
-        if not compiled.match(text):
+        if not _compiled(regex).match(text):
             raise Bad(f"{shown(text)} {message}", hint)
         return text
 
